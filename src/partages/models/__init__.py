@@ -1,0 +1,1 @@
+"""Generators: one protocol (OpenAI's), one embedded server, one catalogue."""

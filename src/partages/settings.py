@@ -1,0 +1,49 @@
+"""All settings, in one table: name, default, help. ``docs/settings.md`` lists the same (tested).
+
+Each one is read from the environment as ``PARTAGES_<NAME>``.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What an administrator may change. Nothing here has a default that sends text off the machine."""
+
+    model_config = SettingsConfigDict(env_prefix="PARTAGES_", frozen=True, extra="ignore")
+
+    generator: str = Field(
+        "embedded",
+        description="Modèle de génération : « embedded » (intégré, sur cette machine), « none » (aucun), "
+        "ou l'adresse d'un serveur compatible OpenAI, par exemple http://127.0.0.1:8080/v1. "
+        "Le texte des documents est envoyé à cette adresse et à aucune autre.",
+    )
+    model: str = Field(
+        "", description="Nom du modèle demandé au serveur désigné par PARTAGES_GENERATOR."
+    )
+    model_file: Path | None = Field(
+        None, description="Fichier GGUF à charger à la place du modèle intégré."
+    )
+    model_sha256: str = Field(
+        "", description="Empreinte SHA-256 attendue de PARTAGES_MODEL_FILE ; vide : non vérifiée."
+    )
+    api_key: SecretStr = Field(
+        SecretStr(""), description="Clé d'accès au serveur désigné par PARTAGES_GENERATOR."
+    )
+    generator_timeout: float = Field(
+        120, gt=0, description="Secondes d'attente d'une réponse du modèle avant abandon."
+    )
+    max_characters: int = Field(
+        5_000_000, gt=0, description="Taille maximale d'un document, en caractères ; au-delà, il est refusé."
+    )
+    cache: Path = Field(
+        Path("~/.cache/partages"),
+        description="Dossier des fichiers reconstruits au besoin (modèle assemblé, index). Aucun texte de "
+        "patient n'y est écrit.",
+    )
+
+    @property
+    def cache_folder(self) -> Path:
+        return self.cache.expanduser()
