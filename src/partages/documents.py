@@ -8,12 +8,8 @@ changes something returns a new object (``dataclasses.replace``).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
 
 from partages.errors import EmptyDocument, UnreadableDocument
-
-_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +29,7 @@ class Span:
     start: int
     end: int
     label: str
-    attributes: Mapping[str, str] = field(default=_NO_ATTRIBUTES, hash=False)
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
     score: float | None = None
 
     def __post_init__(self) -> None:
@@ -42,9 +38,6 @@ class Span:
 
     def __len__(self) -> int:
         return self.end - self.start
-
-    def __reduce__(self) -> Any:  # a mappingproxy cannot be pickled, and spans cross processes
-        return Span, (self.start, self.end, self.label, dict(self.attributes), self.score)
 
     def overlaps(self, other: "Span") -> bool:
         return self.start < other.end and other.start < self.end

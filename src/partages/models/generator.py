@@ -28,7 +28,8 @@ class Prompt:
     completion: str
 
     def __repr__(self) -> str:
-        return f"Prompt(system={len(self.system)}, user={len(self.user)}, completion={len(self.completion)} characters)"
+        lengths = f"system={len(self.system)}, user={len(self.user)}, completion={len(self.completion)}"
+        return f"Prompt({lengths} characters)"
 
 
 class Generator(Protocol):
