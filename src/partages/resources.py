@@ -2,6 +2,8 @@
 
 from functools import cached_property
 
+from pydantic import SecretStr
+
 from partages.errors import GeneratorUnavailable
 from partages.models.generator import Generator
 from partages.settings import Settings
@@ -36,6 +38,28 @@ class Resources:
         from partages.models import open_generator
 
         return open_generator(self.settings)
+
+    def settings_for_workers(self, generates: bool) -> Settings:
+        """The settings of other processes: they share this one's embedded server, by its address.
+
+        Args:
+            generates: whether they will generate at all; if not, nothing is started.
+
+        Raises:
+            GeneratorUnavailable: the embedded server cannot be started.
+        """
+        if not generates or self.settings.generator != "embedded":
+            return self.settings
+        from partages.models.embedded import EmbeddedGenerator
+
+        generator = self.generator
+        assert isinstance(generator, EmbeddedGenerator)
+        shared = {
+            "generator": generator.url,
+            "model": generator.name,
+            "api_key": SecretStr(generator.api_key),
+        }
+        return self.settings.model_copy(update=shared)
 
     def close(self) -> None:
         """Stop what was started; safe to call twice."""

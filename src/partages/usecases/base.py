@@ -70,6 +70,7 @@ class UseCase:
         stream: where part of the result is generated text, the same work as an iterator:
             pieces of text while they are written, then the ``Result``, last. ``run`` gives
             that same result.
+        generates: whether these options make it call the generator.
     """
 
     name: str
@@ -82,3 +83,4 @@ class UseCase:
     show: Callable[[Document, Any], Any]
     warm: Callable[[Resources], None]
     stream: Stream | None = None
+    generates: Callable[[Any], bool] = lambda options: False

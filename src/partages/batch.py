@@ -1,0 +1,168 @@
+"""One use case over many documents: in order, on one or several processes, resumable.
+
+Each document gives one JSON line, whether it succeeds or fails; the failure of one never
+stops the others. Memory holds a few documents at a time, whatever their number.
+"""
+
+import json
+import multiprocessing
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from partages.documents import Document
+from partages.errors import BadDocument, PartagesError
+from partages.inputs import Record
+from partages.resources import Resources
+from partages.settings import Settings
+from partages.usecases import all_usecases
+from partages.usecases.base import Options, Result, UseCase
+
+WAITING_PER_JOB = 4
+"""Documents read ahead for each process: enough to keep it busy, few enough to stay small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one document.
+
+    Attributes:
+        id: its identifier, None when the input gave none.
+        text: what was read, kept only when asked for (a terminal shows it).
+        line: the JSON line, without its line end: the result, or ``{"id", "error"}``.
+        failed: whether it is an error.
+        notices: French remarks on how the document was read.
+    """
+
+    id: str | None
+    line: str
+    failed: bool
+    text: str | None = None
+    notices: tuple[str, ...] = ()
+
+
+def options_for(usecase: UseCase, options: Options, fields: Mapping[str, Any]) -> Options:
+    """The options, overridden by the fields of a JSON line that carry the name of one.
+
+    Raises:
+        BadDocument: a field has a value that the option does not accept.
+    """
+    given = {name: value for name, value in fields.items() if name in usecase.options.model_fields}
+    if not given:
+        return options
+    try:
+        return usecase.options.model_validate({**dict(options), **given})
+    except ValidationError as error:
+        raise BadDocument(describe_invalid(error)) from None
+
+
+def describe_invalid(error: ValidationError) -> str:
+    """One French sentence that names the fields refused, and quotes no value."""
+    names = sorted({".".join(map(str, item["loc"])) or "objet" for item in error.errors(include_input=False)})
+    expected = {
+        "extra_forbidden": "champ inconnu",
+        "missing": "champ manquant",
+    }
+    first = error.errors(include_input=False)[0]
+    reason = expected.get(first["type"])
+    if first["type"] == "literal_error":
+        reason = "valeurs possibles : " + str(first["ctx"]["expected"]).replace(" or ", " ou ")
+    elif first["type"] == "value_error":
+        reason = str(first["ctx"]["error"])
+    detail = f" ({reason})" if reason else ""
+    return f"Valeur refusée pour {', '.join(f'« {name} »' for name in names)}{detail} : corrigez la demande."
+
+
+def process(usecase: UseCase, record: Record, options: Options, resources: Resources) -> Outcome:
+    """Run one use case on one record. Never raises for a document's fault, nor shows its text."""
+    try:
+        text, notices = record.load()
+        document = Document(record.id or "", text)
+        document.require_text()
+        result: Result = usecase.run(document, options_for(usecase, options, record.fields), resources)
+    except PartagesError as error:
+        return failure(record.id, str(error))
+    except MemoryError:
+        return failure(record.id, "Mémoire insuffisante pour ce document : réduisez --jobs ou découpez-le.")
+    except Exception as error:  # a defect of ours must not stop ten thousand documents, nor show the text
+        return failure(record.id, f"Défaut interne ({type(error).__name__}) : signalez-le aux mainteneurs.")
+    return Outcome(record.id, result.model_dump_json(exclude_none=False), False, text, tuple(notices))
+
+
+def failure(identifier: str | None, message: str) -> Outcome:
+    """The outcome of a document that could not be processed."""
+    return Outcome(identifier, json.dumps({"id": identifier, "error": message}, ensure_ascii=False), True)
+
+
+def run(
+    usecase: UseCase,
+    records: Iterable[Record],
+    options: Options,
+    resources: Resources,
+    *,
+    jobs: int = 1,
+) -> Iterator[Outcome]:
+    """Yield one outcome a record, in order.
+
+    Args:
+        jobs: processes that work at the same time; with 1, all happens in this one.
+
+    Raises:
+        PartagesError: a worker died (out of memory, killed): what was yielded stands.
+    """
+    if jobs == 1:
+        for record in records:
+            yield process(usecase, record, options, resources)
+        return
+    settings = resources.settings_for_workers(usecase.generates(options))
+    context = multiprocessing.get_context("spawn")  # llama.cpp and PDFium threads do not survive a fork
+    with ProcessPoolExecutor(jobs, context, _start_worker, (usecase.name, options, settings)) as pool:
+        waiting: deque[Future[Outcome]] = deque()
+        try:
+            for record in records:
+                waiting.append(_submit(pool, record))
+                if len(waiting) >= jobs * WAITING_PER_JOB:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool:
+            raise PartagesError(
+                "Un processus de travail s'est arrêté (mémoire insuffisante ?) : relancez avec --resume "
+                "et un --jobs plus petit."
+            ) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _submit(pool: ProcessPoolExecutor, record: Record) -> Future[Outcome]:
+    """Read here, in order (standard input has one reader), work there."""
+    try:
+        text, notices = record.load()
+    except PartagesError as error:
+        done: Future[Outcome] = Future()
+        done.set_result(failure(record.id, str(error)))
+        return done
+    return pool.submit(_work, record.id, text, notices, record.fields)
+
+
+_worker: tuple[UseCase, Options, Resources]
+
+
+def _start_worker(name: str, options: Options, settings: Settings) -> None:
+    global _worker  # one per process, set once
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    usecase = all_usecases()[name]
+    resources = Resources(settings)
+    usecase.warm(resources)
+    _worker = usecase, options, resources
+
+
+def _work(identifier: str | None, text: str, notices: list[str], fields: dict[str, Any]) -> Outcome:
+    usecase, options, resources = _worker
+    return process(usecase, Record(identifier, lambda: (text, notices), fields), options, resources)

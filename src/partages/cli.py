@@ -1,0 +1,288 @@
+"""``partages ...``: one subcommand a use case, made from its options, and the house keeping.
+
+Exit status: 0 all documents went through, 1 some failed, 2 usage error, 130 interrupted.
+Results go to standard output, everything else to standard error.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import click
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from partages import __version__
+from partages.errors import PartagesError, UsageError
+from partages.resources import Resources
+from partages.settings import Settings
+from partages.usecases import all_usecases
+from partages.usecases.base import Options, UseCase
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=CONTEXT, help="Modèles de langue pour les soignants, sur votre propre machine.")
+@click.version_option(__version__, "--version", message="partages %(version)s", help="Affiche la version.")
+def cli() -> None:
+    """The root command."""
+
+
+def _click_option(name: str, field: FieldInfo) -> click.Option:
+    """The command-line option of one field of a use case's options."""
+    annotation: Any = field.annotation
+    arguments = [part for part in get_args(annotation) if part is not type(None)]
+    if type(None) in get_args(annotation):
+        annotation = arguments[0] if len(arguments) == 1 else str
+    flag = "--" + name.replace("_", "-")
+    common: dict[str, Any] = {"help": field.description, "default": None}
+    if get_origin(annotation) is Literal:
+        return click.Option(
+            [flag, name], type=click.Choice([str(value) for value in get_args(annotation)]), **common
+        )
+    if annotation is bool:
+        return click.Option(
+            [f"{flag}/--no-{flag[2:]}" if field.default else flag, name], is_flag=True, **common
+        )
+    if get_origin(annotation) in (list, tuple):
+        return click.Option([flag, name], multiple=True, **common)
+    types: dict[Any, Any] = {int: click.INT, float: click.FLOAT}
+    return click.Option([flag, name], type=types.get(annotation, click.STRING), **common)
+
+
+def _usecase_command(usecase: UseCase) -> click.Command:
+    names = [
+        name
+        for name, field in usecase.options.model_fields.items()
+        if not (isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("cli") is False)
+    ]
+
+    def callback(**given: Any) -> None:
+        chosen = {name: given.pop(name) for name in names}
+        chosen = {name: value for name, value in chosen.items() if value not in (None, ())}
+        sys.exit(_run(usecase, _options(usecase, chosen), **given))
+
+    parameters: list[click.Parameter] = [
+        click.Argument(["inputs"], nargs=-1, metavar="FICHIER|DOSSIER|-"),
+        *(_click_option(name, usecase.options.model_fields[name]) for name in names),
+        click.Option(
+            ["--format", "output_format"],
+            type=click.Choice(["text", "jsonl"]),
+            help="text : à lire à l'écran ; jsonl : une ligne JSON par document. "
+            "Par défaut, text sur un terminal et jsonl ailleurs.",
+        ),
+        click.Option(
+            ["--output", "-o"], type=click.Path(path_type=Path), help="Fichier JSON Lines à écrire."
+        ),
+        click.Option(
+            ["--jobs", "-j"],
+            type=click.IntRange(1, 256),
+            default=1,
+            show_default=True,
+            help="Nombre de processus.",
+        ),
+        click.Option(["--resume"], is_flag=True, help="Reprend un passage interrompu sans rien refaire."),
+    ]
+    reference = f" ({usecase.reference})" if usecase.reference else ""
+    help_text = (
+        f"{usecase.title}{reference}. {usecase.summary}\n\n"
+        'Entrée : fichiers .txt, .docx, .pdf, .jsonl, dossiers, ou « - » pour des lignes JSON {"id", "text"} '
+        "sur l'entrée standard."
+    )
+    return click.Command(
+        usecase.name, callback=callback, params=parameters, help=help_text, context_settings=CONTEXT
+    )
+
+
+def _options(usecase: UseCase, chosen: dict[str, Any]) -> Options:
+    from partages.batch import describe_invalid
+
+    try:
+        return usecase.options.model_validate(chosen)
+    except ValidationError as error:
+        raise UsageError(describe_invalid(error)) from None
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        names = ", ".join(sorted({f"PARTAGES_{str(item['loc'][0]).upper()}" for item in error.errors()}))
+        raise UsageError(f"Réglage refusé : {names} ; voir docs/settings.md.") from None
+
+
+def _run(
+    usecase: UseCase,
+    options: Options,
+    *,
+    inputs: Sequence[str],
+    output_format: str | None,
+    output: Path | None,
+    jobs: int,
+    resume: bool,
+) -> int:
+    """Process the inputs; returns the exit status."""
+    from partages import batch, journal
+    from partages import inputs as reading
+
+    if not inputs:
+        raise UsageError(
+            f"Donnez un fichier, un dossier, ou « - » : partages {usecase.name} compte-rendu.txt"
+        )
+    if list(inputs).count("-") > 1:
+        raise UsageError("« - » (l'entrée standard) ne peut être donné qu'une fois.")
+    for source in inputs:
+        if source != "-" and not Path(source).exists():
+            raise UsageError(f"« {source} » n'existe pas : vérifiez le chemin.")
+    as_text = output_format == "text" or (output_format is None and output is None and sys.stdout.isatty())
+    if as_text and (resume or output):
+        raise UsageError("--resume et --output s'emploient avec --format jsonl.")
+    settings = _settings()
+    resources = Resources(settings)
+    records = reading.read_records(inputs, settings.max_characters, sys.stdin.buffer)
+    started = time.monotonic()
+    failed = count = 0
+    try:
+        if as_text:
+            for outcome in batch.run(usecase, records, options, resources, jobs=jobs):
+                count, failed = count + 1, failed + outcome.failed
+                _show(usecase, outcome)
+        else:
+            key = "\0".join([__version__, usecase.name, options.model_dump_json(), str(Path.cwd()), *inputs])
+            with journal.Sink(output, resume=resume, key=key, cache=settings.cache_folder) as sink:
+                if sink.complete:
+                    click.echo(
+                        f"Déjà terminé : « {output} » est complet ({sink.done.count} documents).", err=True
+                    )
+                    return 1 if sink.done.failed else 0
+                if sink.resumed:
+                    click.echo(f"Reprise après {sink.resumed} documents déjà traités.", err=True)
+                records = journal.skip(records, sink.done)
+                with _progress(inputs, sink.resumed) as advance, sink.interruptible():
+                    for outcome in batch.run(usecase, records, options, resources, jobs=jobs):
+                        sink.write(outcome)
+                        advance(outcome)
+            failed, count = sink.done.failed, sink.done.count - sink.resumed
+            elapsed = time.monotonic() - started
+            speed = f"{count / elapsed:.1f}".replace(".", ",")
+            click.echo(
+                f"{count} documents traités en {elapsed:.0f} s ({speed} par seconde)"
+                + (f", {failed} en échec (champ « error »)." if failed else ", aucun échec."),
+                err=True,
+            )
+    finally:
+        resources.close()
+    return 1 if failed else 0
+
+
+@contextmanager
+def _progress(inputs: Sequence[str], done: int) -> Iterator[Callable[[Any], None]]:
+    """A bar on standard error where that is a terminal; notices about documents everywhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeRemainingColumn
+
+    from partages.inputs import JSONL_SUFFIXES, list_files
+
+    total: int | None = 0
+    for source in inputs:
+        path = Path(source)
+        files = list_files(path) if path.is_dir() else [path]
+        if source == "-" or any(file.suffix.lower() in JSONL_SUFFIXES for file in files):
+            total = None
+            break
+        total = (total or 0) + len(files)
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total, completed=done)
+
+        def advance(outcome: Any) -> None:
+            for notice in outcome.notices:
+                console.print(f"{outcome.id} : {notice}", markup=False, highlight=False, soft_wrap=True)
+            bar.advance(task)
+
+        yield advance
+
+
+def _show(usecase: UseCase, outcome: Any) -> None:
+    """One document's outcome, pleasant to read."""
+    import json
+
+    from rich.console import Console
+    from rich.rule import Rule
+
+    from partages.documents import Document
+
+    if outcome.failed:
+        click.echo(f"{outcome.id or '(sans identifiant)'} : {json.loads(outcome.line)['error']}", err=True)
+        return
+    console = Console()
+    console.print(Rule(outcome.id, align="left"))
+    for notice in outcome.notices:
+        console.print(notice, style="italic", markup=False)
+    result = usecase.result.model_validate_json(outcome.line)
+    console.print(usecase.show(Document(outcome.id, outcome.text), result))
+
+
+@cli.command(help="Démarre l'assistant : la page web et l'API.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Adresse d'écoute.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port d'écoute.")
+def serve(host: str, port: int) -> None:
+    """Start the assistant."""
+    from partages.server.run import serve as run_server
+
+    run_server(_settings(), host, port, lambda message: click.echo(message, err=True))
+
+
+for _usecase in all_usecases().values():
+    cli.add_command(_usecase_command(_usecase))
+
+
+def _french(error: click.ClickException) -> str:
+    """click's usage errors, in French."""
+    if isinstance(error, click.NoSuchOption):
+        near = f" (vouliez-vous {', '.join(error.possibilities)} ?)" if error.possibilities else ""
+        return f"Option inconnue : {error.option_name}{near}."
+    if isinstance(error, click.MissingParameter):
+        return f"Il manque {error.param.opts[0] if error.param else 'un argument'}."
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        name = error.param.opts[0]
+        if isinstance(error.param.type, click.Choice):
+            choices = ", ".join(map(str, error.param.type.choices))
+            return f"Valeur refusée pour {name} : choisissez parmi {choices}."
+        return f"Valeur refusée pour {name} : ce n'est pas une valeur attendue."
+    if isinstance(error, click.UsageError) and "No such command" in error.message:
+        return f"Commande inconnue. Commandes : {', '.join(sorted(cli.commands))}."
+    return error.format_message()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: a user's mistake is one sentence and a status, never a traceback."""
+    try:
+        cli.main(args=arguments, prog_name="partages", standalone_mode=False)
+    except click.exceptions.Exit as exit_request:
+        sys.exit(exit_request.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        click.echo(f"Erreur : {_french(error)} Aide : partages --help", err=True)
+        sys.exit(2)
+    except PartagesError as error:
+        click.echo(f"Erreur : {error}", err=True)
+        sys.exit(error.exit_status)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(
+            "Interrompu. Les résultats écrits sont entiers ; --resume reprend où l'on en était.", err=True
+        )
+        sys.exit(130)
+    except BrokenPipeError:  # `partages ... | head`: the reader has left, there is nobody to tell
+        sys.stdout = None
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
