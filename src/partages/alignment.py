@@ -143,7 +143,7 @@ class Aligner:
         return None
 
     def _tolerant(self, haystack: _Folded, needle: str, tier: Tier) -> list[Place]:
-        places = []
+        places: list[Place] = []
         for start in _occurrences(haystack.text, needle):
             first, last = haystack.origin[start], haystack.origin[start + len(needle) - 1]
             end = last + 1
