@@ -118,4 +118,3 @@ class OpenAIGenerator:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
-

@@ -1,0 +1,99 @@
+"""A name found once is found everywhere in the document."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+import ahocorasick
+
+from partages.text import strip_accents
+from partages.usecases.pseudonymise.finding import Finding
+from partages.usecases.pseudonymise.gazetteers import is_first_name, is_medical, is_word
+from partages.usecases.pseudonymise.schema import Categorie
+
+SHORTEST = 3
+"""Letters a name needs to be looked for elsewhere."""
+SCORE = 0.55
+"""Below any rule that reads the context: what is propagated only fills what was left."""
+PROPAGATED = (
+    Categorie.NOM,
+    Categorie.PRENOM,
+    Categorie.CODE,
+    Categorie.TELEPHONE,
+    Categorie.ETABLISSEMENT,
+    Categorie.VILLE,
+)
+
+
+def _key(text: str) -> str:
+    """Same length as ``text``: lower case, accents out, hyphens as spaces."""
+    lowered = text.lower()
+    if len(lowered) != len(text):
+        lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+    plain = "".join(strip_accents(c) if len(strip_accents(c)) == 1 else c for c in sorted(set(lowered)))
+    table = (
+        {ord(c): p for c, p in zip(sorted(set(lowered)), plain, strict=True)}
+        if len(plain) == len(set(lowered))
+        else {}
+    )
+    return lowered.translate(table).replace("-", " ")
+
+
+def propagate(text: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Propose the other occurrences of what was found, in any case, with or without accents.
+
+    A name that is also a common word (Petit, Rose) is taken again only where it is
+    capitalised inside a sentence or in capitals.
+    """
+    known: dict[str, Finding] = {}
+    for finding in findings:
+        if finding.label not in PROPAGATED or finding.score < 0.6:
+            continue
+        value = text[finding.start : finding.end]
+        if len(value) < SHORTEST or value.endswith(".") or not any(c.isalnum() for c in value):
+            continue
+        if finding.label == Categorie.VILLE and (is_word(value) or is_first_name(value)):
+            continue
+        if finding.label == Categorie.CODE and len(value) < 6:
+            continue
+        parts = [value]
+        if finding.label in (Categorie.NOM, Categorie.PRENOM):
+            parts += [
+                part
+                for part in re.split(r"[- ]", value)
+                if len(part) > SHORTEST and "-" in value and not is_word(part)
+            ]
+        for part in parts:
+            key = _key(part)
+            if key not in known or known[key].score < finding.score:
+                known[key] = finding
+    if not known:
+        return
+    automaton = ahocorasick.Automaton()
+    for key in known:
+        automaton.add_word(key, key)
+    automaton.make_automaton()
+    for last, key in automaton.iter(_key(text)):
+        start, end = last - len(key) + 1, last + 1
+        if (start and (text[start - 1].isalnum() or text[start - 1] == "_")) or (
+            end < len(text) and (text[end].isalnum())
+        ):
+            continue
+        origin, value = known[key], text[start:end]
+        if origin.label in (Categorie.NOM, Categorie.PRENOM) and not _is_name_here(
+            text, start, end, value, text[origin.start : origin.end]
+        ):
+            continue
+        yield Finding(start, end, origin.label, SCORE, "propagation", origin.attributes)
+
+
+def _is_name_here(text: str, start: int, end: int, value: str, found: str) -> bool:
+    if value.islower():
+        return not is_word(value) and not is_medical(value) and len(value) > SHORTEST
+    if not is_word(value) and not is_medical(value):
+        return True
+    if is_first_name(value) and value[0].isupper() and is_first_name(found) and not value.isupper():
+        return True
+    if value.isupper() and found.isupper():
+        return not text[max(0, start - 30) : start].isupper() or not text[end : end + 30].isupper()
+    before = text[:start].rstrip(" ")[-1:] if start < 5 else text[start - 5 : start].rstrip(" ")[-1:]
+    return value[0].isupper() and before not in (".", "\n", "", ":", "-", "•", "!", "?")

@@ -1,0 +1,101 @@
+"""What ``pseudonymise`` takes and gives: layer ``EntiteAnonymisation`` of the national programme."""
+
+from enum import StrEnum
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from partages.usecases.base import Options as BaseOptions
+from partages.usecases.base import Result, SpanResult
+
+
+class Categorie(StrEnum):
+    """Labels of identifying spans. A span is the value alone: no title, head word or label."""
+
+    NOM = "Nom"
+    PRENOM = "Prenom"
+    SITUATION_FAMILIALE = "SituationFamiliale"
+    IDENTITE_SOCIALE = "IdentiteSocialePatient"
+    NATIONALITE = "NationalitePatient"
+    DATE_NAISSANCE = "DateNaissancePatient"
+    DATE_IDENTIFIANTE = "DateIdentifiante"
+    DATE_NON_IDENTIFIANTE = "DateNonIdentifiante"
+    CODE = "CodeIdentifiant"
+    ADRESSE = "Adresse"
+    VILLE = "Ville"
+    CODE_POSTAL = "CodePostal"
+    PAYS = "Pays"
+    EMAIL = "AdresseEmail"
+    TELEPHONE = "NumeroTelephone"
+    URL = "Url"
+    ETABLISSEMENT = "Etablissement"
+
+
+FRENCH_NAMES: dict[str, str] = {
+    "Nom": "Nom",
+    "Prenom": "Prénom",
+    "SituationFamiliale": "Situation familiale",
+    "IdentiteSocialePatient": "Identité sociale",
+    "NationalitePatient": "Nationalité",
+    "DateNaissancePatient": "Date de naissance",
+    "DateIdentifiante": "Date identifiante",
+    "DateNonIdentifiante": "Date non identifiante",
+    "CodeIdentifiant": "Identifiant",
+    "Adresse": "Adresse",
+    "Ville": "Ville",
+    "CodePostal": "Code postal",
+    "Pays": "Pays",
+    "AdresseEmail": "Adresse électronique",
+    "NumeroTelephone": "Téléphone",
+    "Url": "Adresse web",
+    "Etablissement": "Établissement",
+}
+"""Categories as a reader sees them."""
+
+KEPT_AS_IS = frozenset({Categorie.DATE_NON_IDENTIFIANTE})
+"""Found and reported, but left in the text: a lone year or month identifies nobody, and care needs it."""
+
+
+class Options(BaseOptions):
+    """What a user may ask."""
+
+    rendering: Literal["surrogates", "tags", "spans"] = Field(
+        "surrogates",
+        description="Texte rendu : surrogates (substituts cohérents), tags (catégories entre crochets) "
+        "ou spans (texte inchangé, seules les positions sont données).",
+    )
+    engine: Literal["full", "fast"] = Field(
+        "full", description="full : règles, lexiques et modèle statistique ; fast : sans modèle statistique."
+    )
+    key: SecretStr = Field(
+        SecretStr(""),
+        description="Secret de l'établissement : un même secret donne les mêmes substituts d'un document à l'autre. "
+        "Sans lui, les substituts dépendent du seul document.",
+    )
+    spans: list[SpanResult] | None = Field(
+        None,
+        description="Passages déjà corrigés par une personne : rien n'est détecté, seul le texte est rendu.",
+        json_schema_extra={"cli": False},
+    )
+
+    @field_validator("spans")
+    @classmethod
+    def _known_and_disjoint(cls, spans: list[SpanResult] | None) -> list[SpanResult] | None:
+        if spans is None:
+            return None
+        ordered = sorted(spans, key=lambda span: span.start)
+        if any(span.end <= span.start for span in ordered):
+            raise ValueError("un passage doit contenir au moins un caractère")
+        if any(after.start < before.end for before, after in pairwise(ordered)):
+            raise ValueError("deux passages se chevauchent")
+        if any(span.label not in FRENCH_NAMES for span in ordered):
+            raise ValueError("catégorie inconnue ; catégories : " + ", ".join(FRENCH_NAMES))
+        return ordered
+
+
+class PseudonymiseResult(Result):
+    """Spans refer to the text received; ``text`` is the text rendered as asked."""
+
+    spans: list[SpanResult]
+    text: str
