@@ -15,8 +15,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from partages.models.generator import ScriptedGenerator
 from partages.resources import Resources
+from partages.server import api, pages
 from partages.server.app import create_app
 from partages.settings import Settings
+from tests.server import standins
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -89,8 +91,13 @@ class Running:
 @pytest.fixture(scope="session")
 def served() -> Iterator[str]:
     """Address of the real application with the real engines."""
-    with Running(create_app(make_resources())) as running:
-        yield running.url
+    with pytest.MonkeyPatch.context() as patch:
+        found = standins.samples(pages.all_samples())
+        patch.setattr(api, "all_usecases", standins.usecases)
+        patch.setattr(pages, "all_usecases", standins.usecases)
+        patch.setattr(pages, "all_samples", lambda: found)
+        with Running(create_app(make_resources())) as running:
+            yield running.url
 
 
 @pytest.fixture(scope="session")

@@ -185,8 +185,8 @@ def _add_usecase(router: APIRouter, usecase: UseCase, resources: Resources, work
         endpoint,
         methods=["POST"],
         summary=f"{usecase.title}{reference}",
-        description=f"{usecase.summary}\n\nLes positions sont comptées en points de code Unicode du texte reçu, "
-        "fin exclue. Rien n'est conservé.",
+        description=f"{usecase.summary} Les positions sont comptées en points de code Unicode du texte "
+        "reçu, fin exclue. Rien n'est conservé.",
         operation_id=usecase.name,
         tags=["Cas d'usage"],
         responses={

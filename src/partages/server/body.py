@@ -1,7 +1,7 @@
 """Request bodies: read in memory, never on disk, and never further than the limit."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from fastapi import Request
@@ -31,7 +31,7 @@ def require_type(request: Request, expected: str) -> None:
         raise UnsupportedType(f"Cette adresse attend un contenu de type {expected}.")
 
 
-async def limited(request: Request, limit: int) -> AsyncIterator[bytes]:
+async def limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
     """The body's chunks.
 
     Raises:
@@ -89,7 +89,10 @@ async def uploaded_file(request: Request) -> tuple[bytes, str]:
         form = await _InMemory(request.headers, stream, max_files=1, max_fields=8).parse()
     except (MultiPartException, MultipartParseError, KeyError, UnicodeDecodeError):
         raise InvalidRequest("Le fichier envoyé est incomplet ou mal formé : recommencez l'envoi.") from None
-    file = form.get("file")
-    if not isinstance(file, UploadFile):
-        raise InvalidRequest("Aucun fichier reçu : envoyez-le dans le champ « file ».")
-    return await file.read(), file.filename or "fichier"
+    try:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise InvalidRequest("Aucun fichier reçu : envoyez-le dans le champ « file ».")
+        return await file.read(), file.filename or "fichier"
+    finally:
+        await form.close()

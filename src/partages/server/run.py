@@ -68,9 +68,7 @@ def serve(settings: Settings, host: str, port: int, announce: Callable[[str], No
         shown = listener.getsockname()
         address = f"[{shown[0]}]" if ":" in shown[0] else shown[0]
         elapsed = f"{time.monotonic() - started:.1f}".replace(".", ",")
-        announce(
-            f"Prêt en {elapsed} s. L'assistant vous attend sur http://{address}:{shown[1]} (Ctrl-C pour l'arrêter)."
-        )
+        announce(f"Prêt en {elapsed} s : ouvrez http://{address}:{shown[1]} (Ctrl-C pour arrêter).")
         if not _is_loopback(shown[0]):
             announce(
                 "Attention : l'assistant est ouvert au réseau, sans compte ni chiffrement. Placez devant lui "

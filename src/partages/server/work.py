@@ -38,6 +38,11 @@ class Workers:
         self._places = threads + queue
         self._taken = 0
 
+    @property
+    def pending(self) -> int:
+        """Requests being worked on or waiting."""
+        return self._taken
+
     def _submit(self, work: Callable[[], T]) -> asyncio.Future[T]:
         if self._taken >= self._places:
             raise Busy
