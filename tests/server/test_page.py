@@ -50,7 +50,8 @@ def select(page: Page, text: str) -> None:
     """Select a stretch of the report as a mouse would."""
     page.evaluate(
         """(text) => {
-            const walker = document.createTreeWalker(document.getElementById('rapport'), NodeFilter.SHOW_TEXT);
+            const rapport = document.getElementById('rapport');
+            const walker = document.createTreeWalker(rapport, NodeFilter.SHOW_TEXT);
             while (walker.nextNode()) {
                 const at = walker.currentNode.data.indexOf(text);
                 if (at < 0) continue;
@@ -59,7 +60,7 @@ def select(page: Page, text: str) -> None:
                 range.setEnd(walker.currentNode, at + text.length);
                 getSelection().removeAllRanges();
                 getSelection().addRange(range);
-                document.getElementById('rapport').dispatchEvent(new MouseEvent('mouseup', { bubbles: true }));
+                rapport.dispatchEvent(new MouseEvent('mouseup', { bubbles: true }));
                 return;
             }
             throw new Error('not found');
@@ -199,7 +200,7 @@ def test_a_typed_text_that_is_not_there_is_said(page: Page) -> None:
 
 TRICKY = (
     "👩‍⚕️ Note\r\n\r\nMme DURAND\tE\u0301lise 🏥\r\nsuivie\u00a0par Zorglub \u200f(𝒜).\r"
-    "\x0cFin <b>&amp;</b> \x01 Zorglub.\r\n"
+    "\x0cPression artérielle normale, auscultation sans particularité.\r\nFin <b>&amp;</b> \x01 Zorglub.\r\n"
 )
 
 
@@ -235,6 +236,15 @@ def test_going_back_to_the_text_keeps_its_line_ends(page: Page, tmp_path: Path) 
     page.get_by_role("button", name="Analyser").click()
     settle(page)
     assert page.locator("#rapport").evaluate("element => element.textContent") == TRICKY
+
+
+def test_a_correction_does_not_move_what_is_read(page: Page) -> None:
+    analyse(page, "Ligne sans rien.\n" * 80 + "Vu par Zorglub.\n" + "Ligne sans rien.\n" * 80)
+    page.locator("#rapport").evaluate("element => { element.scrollTop = 1800; }")
+    select(page, "Zorglub")
+    page.get_by_role("dialog").get_by_role("button", name="Nom", exact=True).click()
+    expect(mark(page, "Zorglub")).to_be_focused()
+    assert page.locator("#rapport").evaluate("element => element.scrollTop") == 1800
 
 
 def test_tags_instead_of_surrogates(page: Page) -> None:

@@ -26,8 +26,8 @@ JSON_OVERHEAD = 1_000_000
 """Bytes of a request beside its text: options, corrected spans."""
 REF = "#/components/schemas/{model}"
 EXAMPLE_TEXT = (
-    "Compte rendu d'hospitalisation. Mme Élise DURAND, née le 03/02/1951, est admise le 12 mars 2024 pour une "
-    "décompensation cardiaque sur fibrillation atriale. Pas de fièvre. Furosémide 40 mg par jour."
+    "Compte rendu d'hospitalisation. Mme Élise DURAND, née le 03/02/1951, est admise le 12 mars 2024 pour "
+    "une décompensation cardiaque sur fibrillation atriale. Pas de fièvre. Furosémide 40 mg par jour."
 )
 
 

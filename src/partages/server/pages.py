@@ -170,7 +170,6 @@ def make_router(app: FastAPI, resources: Resources, workers: Workers) -> APIRout
             has_generator=resources.has_generator,
             embedded=resources.settings.generator == "embedded" and resources.settings.model_file is None,
             generator_address=resources.settings.generator,
-            max_characters=limit,
         )
 
     @router.get("/exemples/{name}")

@@ -57,7 +57,14 @@ document.body.addEventListener("htmx:responseError", (event) => {
 });
 document.body.addEventListener("htmx:sendError", () => alertUser(detailOf("")));
 
+const scrolled = new Map(); // a correction must not move what is being read
+document.body.addEventListener("htmx:beforeSwap", () => {
+  for (const id of ["rapport", "panneau-identite", "rendu"]) scrolled.set(id, $(id)?.scrollTop ?? 0);
+});
 document.body.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target === rapport && state.history.length) {
+    for (const [id, top] of scrolled) if ($(id)) $(id).scrollTop = top;
+  }
   if (event.target === rapport) identityArrived();
   if (event.target.id === "codes") codesArrived();
   if (event.target.id === "verification") verdictArrived();
@@ -227,8 +234,6 @@ $("annuler").addEventListener("click", () => {
 });
 for (const radio of document.querySelectorAll('input[name="rendering"]')) {
   radio.addEventListener("change", () => {
-    // what a person has corrected, or the same detection: only the rendered text changes
-    if (state.spans === null && marks().length) state.spans = marks().map(spanOf);
     htmx.trigger(rapport, "partages:identite");
   });
 }
