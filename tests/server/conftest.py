@@ -30,6 +30,15 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 
+EXPECTED_IN_CONSOLE = ("status of 4", "Error Code 4", "ERR_FAILED", "htmx:afterRequest", "htmx:sendError")
+    "status of 4",
+    "Response Status Error Code 4",
+    "ERR_FAILED",
+    "htmx:afterRequest",
+    "htmx:sendError",
+)
+"""What Chromium and htmx say of a refused or aborted request, which some tests provoke."""
+
 REPORT = """CENTRE HOSPITALIER DE VALMONT
 Service de cardiologie
 
@@ -128,7 +137,7 @@ def page(browser: Browser, served: str) -> Iterator[Page]:
         "console",
         lambda message: (
             errors.append(message.text)
-            if message.type == "error" and "status of 4" not in message.text
+            if message.type == "error" and not any(part in message.text for part in EXPECTED_IN_CONSOLE)
             else None
         ),
     )

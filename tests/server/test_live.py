@@ -1,12 +1,14 @@
 """The server behind a real port: bodies without end, readers who leave, queues that fill, ports taken."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -18,10 +20,11 @@ from partages.server.app import create_app
 from partages.server.run import listen
 from partages.server.work import Workers
 from partages.usecases import all_usecases
-from tests.server.conftest import Running, make_resources
+from tests.server.conftest import REPORT, Running, make_resources
 from tests.server.local import Echo
 
 CANARY = "ZYXCANARI"
+NAMES = ("MOREL", "GARCIA", "NGUYEN", "LEROUX", "BENALI", "KOWALSKI")
 
 
 @pytest.fixture
@@ -149,6 +152,36 @@ def test_pieces_arrive_as_they_are_written(live: tuple[Echo, httpx.Client, Worke
         assert next(lines) == ": attente"  # nothing written yet, and the answer has begun
         local.gate.set()
         assert "event: text" in list(lines)
+
+
+def test_requests_at_the_same_time_do_not_mix(served: str) -> None:
+    texts = [
+        f"{REPORT}\nPatient suivant : M. {name}, vu le 0{i + 1}/04/2024." for i, name in enumerate(NAMES)
+    ]
+    with httpx.Client(base_url=served, timeout=120, trust_env=False) as client:
+
+        def ask(text: str) -> object:
+            return client.post("/api/v1/pseudonymise", json={"text": text}).json()
+
+        alone = [ask(text) for text in texts]
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(ask, texts)) == alone
+
+
+def test_ctrl_c_stops_it_without_a_word_too_many() -> None:
+    command = [sys.executable, "-m", "partages.cli", "serve", "--port", "0"]
+    assert subprocess.run(command, capture_output=True, timeout=120).returncode == 2  # 0 is no port
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        command[-1] = str(free.getsockname()[1])
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "ouvrez http://" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert process.wait(60) in (0, 130)
+    assert rest == "Assistant arrêté : rien n'a été conservé.\n"
 
 
 def test_a_taken_port_is_one_sentence() -> None:

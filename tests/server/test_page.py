@@ -247,6 +247,33 @@ def test_a_correction_does_not_move_what_is_read(page: Page) -> None:
     assert page.locator("#rapport").evaluate("element => element.scrollTop") == 1800
 
 
+@pytest.mark.parametrize("text", ["", "abc", "a👩‍⚕️b", "e\u0301", "𝒜𝒜", "\r\n\r", "a\u200fב", "🏥" * 50])
+def test_javascript_counts_code_points_as_python_does(page: Page, text: str) -> None:
+    counted, units = page.evaluate(
+        """async (text) => {
+            const offsets = await import('/static/offsets.js');
+            const count = offsets.codePoints(text);
+            return [count, Array.from({ length: count + 1 }, (_, i) => offsets.toUnits(text, i))];
+        }""",
+        text,
+    )
+    assert counted == len(text)
+    assert units == [len(text[:i].encode("utf-16-le")) // 2 for i in range(len(text) + 1)]
+
+
+def test_occurrences_are_whole_words_in_code_points(page: Page) -> None:
+    text = "🏥 Rose, ROSE-MARIE, roses, Rosé, (rose)\r\nJean\r\n  Rose. a.b axb"
+    found = page.evaluate(
+        """async ([text, values]) => {
+            const { occurrences } = await import('/static/offsets.js');
+            return values.map((value) => occurrences(text, value));
+        }""",
+        [text, ["rose", "Jean Rose", "a.b", "(rose)", " "]],
+    )
+    quotes = [[text[start:end] for start, end in places] for places in found]
+    assert quotes == [["Rose", "ROSE", "rose", "Rose"], ["Jean\r\n  Rose"], ["a.b"], ["(rose)"], []]
+
+
 def test_tags_instead_of_surrogates(page: Page) -> None:
     analyse(page)
     page.get_by_label("Étiquettes").check()
@@ -289,12 +316,16 @@ def test_codes_are_kept_or_set_aside_and_leave_with_their_role(page: Page) -> No
 
     codes = [items.nth(i).get_attribute("data-code") for i in range(2)]
     items.nth(0).get_by_role("button", name="Retenir").click()
-    second = items.nth(1)
+    second = page.locator(f'li.code[data-code="{codes[1]}"]')
     second.get_by_role("button", name="Retenir").focus()
     page.keyboard.press("Enter")
     expect(second.get_by_role("button", name="Retenir")).to_have_attribute("aria-pressed", "true")
     second.get_by_role("combobox").select_option("DP")
-    expect(items.nth(0).get_by_role("combobox")).to_have_value("DAS")  # one principal diagnosis
+    main, associated = page.locator('[data-groupe="DP"] li'), page.locator('[data-groupe="DAS"] li')
+    expect(main).to_have_count(1)  # one principal diagnosis: the other has become associated
+    expect(main).to_have_attribute("data-code", codes[1] or "")
+    expect(associated.first).to_have_attribute("data-code", codes[0] or "")
+    expect(associated.first.get_by_role("combobox")).to_have_value("DAS")
     with page.expect_download() as download:
         page.get_by_role("button", name="Télécharger les codes (CSV)").click()
     csv = Path(download.value.path()).read_text("utf-8-sig").splitlines()
@@ -387,6 +418,14 @@ def test_an_unreadable_file_is_said(page: Page, tmp_path: Path) -> None:
     path.write_bytes(b"%PDF-1.4 damaged")
     page.locator("#fichier").set_input_files(path)
     expect(page.get_by_role("alert")).to_contain_text("PDF endommagé")
+
+
+def test_a_server_that_does_not_answer_is_said(page: Page) -> None:
+    analyse(page)
+    page.route("**/page/*", lambda route: route.abort())
+    page.get_by_label("Étiquettes").check()
+    expect(page.get_by_role("alert")).to_contain_text("Le serveur n'a pas répondu")
+    page.unroute("**/page/*")
 
 
 def test_an_empty_text_is_said(page: Page) -> None:

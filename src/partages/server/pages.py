@@ -5,7 +5,6 @@ encodings change line ends, and offsets with them.
 """
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -130,9 +129,11 @@ def _grouped(text: str, spans: Sequence[SpanResult]) -> list[tuple[str, list[tup
 
 def all_samples() -> list[Any]:
     """The sample reports, where they are installed."""
-    if importlib.util.find_spec("partages.samples") is None:
+    try:
+        samples = importlib.import_module("partages.samples")
+    except ModuleNotFoundError:
         return []
-    return list(importlib.import_module("partages.samples").all_samples())
+    return list(samples.all_samples()) if hasattr(samples, "all_samples") else []
 
 
 def _hierarchy(code: Any) -> list[Any]:

@@ -493,18 +493,31 @@ function decide(item, decision) {
   const said = { retenu: "retenu", ecarte: "écarté", propose: "à décider" }[item.dataset.etat];
   announce(`${item.dataset.code} ${said}. ${$("compte-retenus").textContent}.`);
 }
+function file(item) {
+  // under the heading of its role, focus kept
+  const group = $("codes").querySelector(`[data-groupe="${item.querySelector("[data-role]").value}"]`);
+  if (item.parentElement === group) return;
+  const focused = item.contains(document.activeElement) ? document.activeElement : null;
+  group.prepend(item);
+  focused?.focus({ preventScroll: true });
+}
 function oneMain(item) {
   // a stay has one principal diagnosis: the one just chosen
   if (item.dataset.etat === "ecarte" || item.querySelector("[data-role]").value !== "DP") return;
   for (const other of $("codes").querySelectorAll("li.code")) {
     const role = other.querySelector("[data-role]");
-    if (other !== item && role.value === "DP" && other.dataset.etat !== "ecarte") role.value = "DAS";
+    if (other !== item && role.value === "DP" && other.dataset.etat !== "ecarte") {
+      role.value = "DAS";
+      file(other);
+    }
   }
 }
 $("codes").addEventListener("change", (event) => {
   if (!event.target.matches("[data-role]")) return;
   const item = event.target.closest("li.code");
   oneMain(item);
+  file(item);
+  item.scrollIntoView({ block: "nearest" });
   announce(`${item.dataset.code} : ${event.target.value}.`);
 });
 document.body.addEventListener("click", (event) => {
