@@ -1,0 +1,46 @@
+"""Each line: a sentence, the mention in brackets, what is said of it."""
+
+import pytest
+
+from partages.context import Context, qualify
+
+NOW = Context()
+NEGATED = Context(negated=True)
+SUPPOSED = Context(hypothesis=True)
+FAMILY = Context(family=True)
+HISTORY = Context(history=True)
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [
+        ("Patient présentant une [pneumopathie].", NOW),
+        ("Pas de [fièvre].", NEGATED),
+        ("Absence de [pneumopathie].", NEGATED),
+        ("pas d'embolie pulmonaire mais une [pneumopathie].", NOW),
+        ("[Embolie pulmonaire] éliminée", NEGATED),
+        ("Patient non [diabétique]", NEGATED),
+        ("Suspicion d'[embolie pulmonaire].", SUPPOSED),
+        ("[Embolie pulmonaire] ?", SUPPOSED),
+        ("Sa mère a eu un [cancer du sein].", FAMILY),
+        ("Mère : [cancer du sein]", FAMILY),
+        ("ATCD : HTA, [diabète]", HISTORY),
+        ("Antécédents :\nHTA\n[Diabète] de type 2\n\nMotif : dyspnée", HISTORY),
+        ("Antécédents :\nHTA\n\nMotif : [dyspnée]", NOW),
+        ("ANTÉCÉDENTS FAMILIAUX\n[Cancer du côlon] chez le père", FAMILY),
+        ("Fille de 8 ans avec [asthme].", NOW),
+    ],
+)
+def test_what_is_said_of_a_mention(marked: str, expected: Context) -> None:
+    start = marked.index("[")
+    text = marked.replace("[", "").replace("]", "")
+    assert qualify(text, [(start, marked.index("]") - 1)]) == [expected]
+
+
+def test_answers_come_in_the_order_asked() -> None:
+    text = "Pas de fièvre. Toux grasse."
+    assert qualify(text, [(15, 19), (7, 13)]) == [NOW, NEGATED]
+
+
+def test_nothing_asked_loads_nothing() -> None:
+    assert qualify("Pas de fièvre.", []) == []

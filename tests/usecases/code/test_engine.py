@@ -1,0 +1,114 @@
+"""Whole reports, fictitious, and what a coder expects of them."""
+
+import pytest
+
+from partages.documents import Document
+from partages.errors import EmptyDocument
+from partages.terminologies.cim10 import UnknownCode
+from partages.usecases.code.engine import code
+from partages.usecases.code.schema import CodeResult, Options
+
+REPORT = """CENTRE HOSPITALIER DE VALMONTEL
+Service de pneumologie
+
+Motif d'hospitalisation : dyspnée fébrile.
+
+Antécédents :
+- HTA
+- diabète de type 2
+- infarctus du myocarde en 2011
+- appendicectomie dans l'enfance
+Antécédents familiaux : cancer du sein chez la mère.
+
+Histoire de la maladie :
+Patient de 71 ans, toux grasse depuis 5 jours. Pas de phlébite. Pas d'embolie pulmonaire au scanner.
+
+Conclusion :
+Pneumopathie à pneumocoque.
+Hypokaliémie.
+"""
+
+
+def propose(text: str, **options: object) -> CodeResult:
+    return code(Document("1", text), Options(**options))
+
+
+@pytest.fixture(scope="module")
+def result() -> CodeResult:
+    return propose(REPORT)
+
+
+def test_the_principal_diagnosis_is_the_disease_of_the_conclusion(result: CodeResult) -> None:
+    principal = [p for p in result.codes if p.role == "DP"]
+    assert [p.code for p in principal] == ["J13"]
+    assert result.codes[0] is principal[0]
+
+
+def test_diseases_that_last_are_associated_diagnoses(result: CodeResult) -> None:
+    assert {"I10", "E1198", "E8768"} <= {p.code for p in result.codes if p.role == "DAS"}
+
+
+def test_what_is_denied_past_or_of_a_relative_is_set_aside(result: CodeResult) -> None:
+    assert {"I26", "C50", "I21", "I80"}.isdisjoint({p.code[:3] for p in result.codes})
+    reasons = {s.code[:3]: s.reason for s in result.set_aside}
+    assert reasons["I26"] == "nié"
+    assert reasons["C50"] == "famille"
+    assert reasons["I21"] == "antécédent"
+
+
+def test_each_proposal_points_at_its_words(result: CodeResult) -> None:
+    quotes = {p.code: [REPORT[e.start : e.end] for e in p.evidence] for p in result.codes}
+    assert quotes["I10"] == ["HTA"]
+    assert quotes["J13"] == ["Pneumopathie à pneumocoque"]
+    assert all(quotes.values())
+
+
+def test_each_proposal_shows_where_it_stands(result: CodeResult) -> None:
+    hierarchy = next(p.hierarchy for p in result.codes if p.code == "I10")
+    assert [level.code for level in hierarchy] == ["IX", "I10-I15", "I10"]
+
+
+def test_a_symptom_is_not_principal_beside_a_disease() -> None:
+    assert propose("Conclusion : dyspnée.").codes[0].code == "R060"
+    both = propose("Conclusion : dyspnée. Embolie pulmonaire.")
+    assert [p.role for p in both.codes if p.code[0] == "R"] == ["DAS"]
+    assert both.codes[0].code.startswith("I26")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Réunion du conseil syndical : le devis de la toiture est adopté, les travaux commenceront en mai.",
+        "The committee met on Tuesday and approved the budget for the new library.",
+        "Recette : battre les œufs, ajouter la farine, enfourner vingt minutes.",
+    ],
+)
+def test_nothing_is_proposed_for_what_is_not_medical(text: str) -> None:
+    assert propose(text).codes == []
+
+
+def test_a_passage_ranks_the_whole_nomenclature() -> None:
+    ranking = propose("FA paroxystique", passage=True, top=50).codes
+    assert len(ranking) == 50
+    assert ranking[0].code == "I480"
+    assert {p.role for p in ranking} == {None}
+    assert [p.score for p in ranking] == sorted((p.score for p in ranking), reverse=True)
+
+
+def test_a_code_is_attested_or_not_by_a_passage() -> None:
+    yes = propose("HTA sous bithérapie", passage=True, code="I10").attested
+    no = propose("HTA sous bithérapie", passage=True, code="c50.9").attested
+    assert yes is not None
+    assert no is not None
+    assert 0 <= no < 0.3 < 0.7 < yes <= 1
+
+
+def test_an_unknown_code_is_refused() -> None:
+    with pytest.raises(UnknownCode):
+        propose("HTA", passage=True, code="I10.99")
+
+
+@pytest.mark.parametrize("text", ["", "  \n ", "..."])
+def test_nothing_to_read_is_refused(text: str) -> None:
+    with pytest.raises(EmptyDocument):
+        propose(text)
