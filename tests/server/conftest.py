@@ -95,10 +95,8 @@ class Running:
 def served() -> Iterator[str]:
     """Address of the real application with the real engines."""
     with pytest.MonkeyPatch.context() as patch:
-        found = standins.samples(pages.all_samples())
         patch.setattr(api, "all_usecases", standins.usecases)
         patch.setattr(pages, "all_usecases", standins.usecases)
-        patch.setattr(pages, "all_samples", lambda: found)
         with Running(create_app(make_resources())) as running:
             yield running.url
 

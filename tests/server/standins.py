@@ -5,53 +5,12 @@ As soon as a use case of the same name exists, the page is tested with that one.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from partages.documents import Document
 from partages.resources import Resources
 from partages.usecases import all_usecases
 from partages.usecases.base import Evidence, Options, Result, UseCase
-
-TERMS = {
-    "décompensation cardiaque": ("I500", "Insuffisance cardiaque congestive"),
-    "fibrillation atriale": ("I489", "Fibrillation et flutter auriculaires, sans précision"),
-    "hypertension artérielle": ("I10", "Hypertension essentielle (primitive)"),
-    "diabète de type 2": ("E119", "Diabète sucré de type 2, sans complication"),
-}
-
-
-class Parent(Result):
-    code: str
-    label: str
-
-
-class CodeItem(Result):
-    code: str
-    label: str
-    role: str
-    score: float
-    evidence: list[Evidence]
-    hierarchy: list[Parent]
-
-
-class CodeResult(Result):
-    codes: list[CodeItem]
-
-
-def _code(document: Document, options: Options, resources: Resources) -> CodeResult:
-    found = []
-    for term, (code, label) in TERMS.items():
-        places = [Evidence(start=m.start(), end=m.end()) for m in re.finditer(term, document.text, re.I)]
-        if places:
-            role = "DAS" if found else "DP"
-            parent = Parent(id="", code=code[:3], label=label.split(",")[0])
-            found.append(
-                CodeItem(
-                    id="", code=code, label=label, role=role, score=0.8, evidence=places, hierarchy=[parent]
-                )
-            )
-    return CodeResult(id=document.id, codes=found)
 
 
 class ConcludeOptions(Options):
@@ -128,22 +87,6 @@ def _usecase(name: str, options: Any, result: Any, run: Any, stream: Any = None)
 def usecases() -> dict[str, UseCase]:
     """The real use cases, and a stand-in for each that is missing."""
     return {
-        "code": _usecase("code", Options, CodeResult, _code),
         "conclude": _usecase("conclude", ConcludeOptions, ConcludeResult, _conclude, _stream),
         **all_usecases(),
     }
-
-
-@dataclass(frozen=True)
-class Sample:
-    name: str
-    title: str
-    specialty: str
-    text: str
-
-
-def samples(real: list[Any]) -> list[Any]:
-    """The real samples, or one."""
-    from tests.server.conftest import REPORT
-
-    return real or [Sample("cardiologie", "Hospitalisation en cardiologie", "Cardiologie", REPORT)]

@@ -52,7 +52,17 @@ def test_markup_keeps_every_code_point(text: str) -> None:
     assert parser.text == text.replace("\0", "\ufffd")
 
 
-@pytest.mark.parametrize(("code", "shown"), [("I10", "I10"), ("C189", "C18.9"), ("C18.9", "C18.9"), ("", "")])
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("I10", "I10"),
+        ("C189", "C18.9"),
+        ("C18.9", "C18.9"),
+        ("XVIII", "XVIII"),
+        ("E10-E14", "E10-E14"),
+        ("", ""),
+    ],
+)
 def test_codes_are_dotted_on_screen(code: str, shown: str) -> None:
     assert dotted(code) == shown
 

@@ -262,16 +262,23 @@ def test_javascript_counts_code_points_as_python_does(page: Page, text: str) -> 
 
 
 def test_occurrences_are_whole_words_in_code_points(page: Page) -> None:
-    text = "🏥 Rose, ROSE-MARIE, roses, Rosé, (rose)\r\nJean\r\n  Rose. a.b axb"
+    text = "🏥 Rose, ROSE-MARIE, roses, Rosé, (rose)\r\nJean\r\n  Rose. a.b axb TROIS-RIVIERES"
     found = page.evaluate(
         """async ([text, values]) => {
             const { occurrences } = await import('/static/offsets.js');
             return values.map((value) => occurrences(text, value));
         }""",
-        [text, ["rose", "Jean Rose", "a.b", "(rose)", " "]],
+        [text, ["rose", "Jean Rose", "a.b", "(rose)", "trois-rivieres", " "]],
     )
     quotes = [[text[start:end] for start, end in places] for places in found]
-    assert quotes == [["Rose", "ROSE", "rose", "Rose"], ["Jean\r\n  Rose"], ["a.b"], ["(rose)"], []]
+    assert quotes == [
+        ["Rose", "ROSE", "rose", "Rose"],
+        ["Jean\r\n  Rose"],
+        ["a.b"],
+        ["(rose)"],
+        ["TROIS-RIVIERES"],
+        [],
+    ]
 
 
 def test_tags_instead_of_surrogates(page: Page) -> None:
@@ -303,6 +310,16 @@ def test_a_code_shows_where_it_comes_from(page: Page) -> None:
         expect(page.locator("#rapport .preuve")).to_have_count(0)
         expect(first).to_be_focused()
     assert page.locator("#rapport").evaluate("element => element.textContent") == REPORT
+
+
+def test_every_mark_of_a_real_report_can_be_corrected(page: Page) -> None:
+    page.locator(".exemple").first.click()
+    settle(page)
+    for index in range(page.locator("mark.passage").count()):
+        page.locator("mark.passage").nth(index).press("Enter")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_be_hidden()
 
 
 def test_codes_are_kept_or_set_aside_and_leave_with_their_role(page: Page) -> None:

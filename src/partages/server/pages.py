@@ -4,7 +4,7 @@ Fragments are asked for with a JSON body, so that the text comes exactly as it i
 encodings change line ends, and offsets with them.
 """
 
-import importlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,6 +19,7 @@ from partages import __version__
 from partages.documents import Document
 from partages.inputs import MAX_BYTES_PER_CHARACTER
 from partages.resources import Resources
+from partages.samples import all_samples
 from partages.server import body
 from partages.server.api import JSON_OVERHEAD, parse
 from partages.server.work import Workers
@@ -83,8 +84,8 @@ def exact(text: str) -> Markup:
 
 
 def dotted(code: str) -> str:
-    """``C189`` as physicians write it: ``C18.9``. Already dotted or three characters: unchanged."""
-    return code if len(code) <= 3 or "." in code else f"{code[:3]}.{code[3:]}"
+    """``C189`` as physicians write it: ``C18.9``. Categories, blocks and chapters are unchanged."""
+    return f"{code[:3]}.{code[3:]}" if re.fullmatch(r"[A-Z]\d\d[\dA-Z+]+", code) else code
 
 
 def percent(score: float | None) -> str:
@@ -125,15 +126,6 @@ def _grouped(text: str, spans: Sequence[SpanResult]) -> list[tuple[str, list[tup
     for span in spans:
         by_label.setdefault(span.label, {}).setdefault(text[span.start : span.end], []).append(span)
     return [(label, list(by_label[label].items())) for label in order if label in by_label]
-
-
-def all_samples() -> list[Any]:
-    """The sample reports, where they are installed."""
-    try:
-        samples = importlib.import_module("partages.samples")
-    except ModuleNotFoundError:
-        return []
-    return list(samples.all_samples()) if hasattr(samples, "all_samples") else []
 
 
 def _hierarchy(code: Any) -> list[Any]:
@@ -207,7 +199,8 @@ def make_router(app: FastAPI, resources: Resources, workers: Workers) -> APIRout
                         "evidence": [(e.start, e.end, document.text[e.start : e.end]) for e in code.evidence],
                     }
                     for code in result.codes
-                ]
+                ],
+                set_aside=getattr(result, "set_aside", []),
             )
 
         return await fragment(request, "code", render)

@@ -72,7 +72,7 @@ export function rangeOf(root, start, end) {
 /** Places [start, end] (code points) where a value stands as whole words, case aside. */
 export function occurrences(text, value) {
   if (!value.trim()) return [];
-  const escaped = value.replace(/[.*+?^${}()|[\]\\/-]/gu, "\\$&").replace(/\s+/gu, "\\s+");
+  const escaped = value.replace(/[.*+?^${}()|[\]\\/]/gu, "\\$&").replace(/\s+/gu, "\\s+");
   const word = (c) => /[\p{L}\p{N}\p{M}]/u.test(c);
   const before = word([...value][0]) ? "(?<![\\p{L}\\p{N}\\p{M}])" : "";
   const after = word([...value].at(-1)) ? "(?![\\p{L}\\p{N}\\p{M}])" : "";
