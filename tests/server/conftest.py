@@ -97,7 +97,10 @@ def served() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api, "all_usecases", standins.usecases)
         patch.setattr(pages, "all_usecases", standins.usecases)
-        with Running(create_app(make_resources())) as running:
+        resources = make_resources()
+        for usecase in standins.usecases().values():
+            usecase.warm(resources)
+        with Running(create_app(resources)) as running:
             yield running.url
 
 
