@@ -47,6 +47,7 @@ ORIGINS = {
     "extractive": "Ébauche faite de phrases du compte rendu",
     "generated": "Ébauche rédigée par un modèle",
     "edited": "Texte relu par vous",
+    "absent": "Aucune conclusion dans le compte rendu",
 }
 MAX_EVIDENCE_SHOWN = 160
 """Characters of a quoted evidence in the panel; the whole of it lights up in the report."""
