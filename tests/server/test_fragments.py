@@ -70,6 +70,7 @@ def test_codes_are_dotted_on_screen(code: str, shown: str) -> None:
 def test_long_quotes_are_cut_at_a_word() -> None:
     assert short("douleur  thoracique\r\nconstrictive", 22) == "douleur thoracique…"
     assert short("bref", 22) == "bref"
+    assert short("secretariat.cardiologie@example.org", 11) == "secretariat…"
 
 
 @pytest.mark.parametrize(

@@ -95,9 +95,9 @@ def percent(score: float | None) -> str:
 
 
 def short(text: str, limit: int = MAX_EVIDENCE_SHOWN) -> str:
-    """Text on one line, cut at a word."""
+    """Text on one line, cut at a word where there is one."""
     line = " ".join(text.split())
-    return line if len(line) <= limit else line[:limit].rpartition(" ")[0] + "…"
+    return line if len(line) <= limit else (line[:limit].rpartition(" ")[0] or line[:limit]) + "…"
 
 
 def _environment() -> Environment:
