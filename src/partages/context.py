@@ -83,7 +83,8 @@ _DENIED_AFTER = re.compile(
 )
 _SUPPOSED = re.compile(
     r"\b(?:suspicions? (?:de|d'|d’)|suspect(?:er|e|ée?|ant)?|évoqu(?:e|er|ant|ée?)|probables?"
-    r"|possibles?|éventuel(?:le)?s?|hypoth[èe]ses? (?:de|d'|d’|diagnostiques?)|à la recherche d['e’]|recherche (?:de|d'|d’)|rechercher"
+    r"|possibles?|éventuel(?:le)?s?|hypoth[èe]ses? (?:de|d'|d’|diagnostiques?)"
+    r"|à la recherche d['e’]|recherche (?:de|d'|d’)|rechercher"
     r"|éliminer|risque (?:de|d'|d’)|dépistage (?:de|du|d'|d’)|\?|en cas de|si|craindre|doute sur"
     r"|prévention (?:de|du|d'|d’|des)|prophylaxie (?:de|du|d'|d’|des)|vaccin\w{0,6}(?: contre| anti)?)"
     r"[ ]*(?:une?|des|la|le|l'|l’)?[ ]*(?:nouvelle|autre|origine|éventuel(?:le)?|possible)?[ ]*$",

@@ -46,6 +46,8 @@ class Weights:
     never_principal: float = 0.97
     residual: float = 0.96
     """Factor on "Autres ..."."""
+    finer: float = 0.98
+    """Factor a level below a code that may itself be used: the coarser one needs no further word."""
     segment: float = 0.97
     """Factor on a score reached by a part of the passage only."""
 
@@ -203,13 +205,15 @@ class Index:
             }[code.type]
             if code.label.startswith(("Autre", "Autres")) or "autres" in code.label.lower():
                 factor *= w.residual
+            finer = sum(self.nomenclature[parent].type is not MCO.FORBIDDEN for parent in code.parents)
+            factor *= w.finer**finer
             forms = _forms(code.label)
             for tokens in forms:
                 yield Phrase(number, tokens, factor)
             leaf = self.nomenclature.default_leaf(name)
             if leaf != name and self.nomenclature[leaf].type is not MCO.FORBIDDEN:
                 for tokens in forms:
-                    yield Phrase(self.numbers[leaf], tokens, w.category * (factor / w.forbidden))
+                    yield Phrase(self.numbers[leaf], tokens, w.category)
         for name, term in synonyms():
             leaf = self.nomenclature.default_leaf(name)
             yield Phrase(self.numbers[leaf], tuple(words.canonical(words.expand(term))), w.synonym)
