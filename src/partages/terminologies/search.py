@@ -16,17 +16,18 @@ that MCO forbids, or that are external causes. Ablations: docs/experiments-code.
 import hashlib
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.resources import files
+from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from partages.terminologies import cim10, words
+from partages.terminologies import cim10, kept, words
 from partages.terminologies.cim10 import MCO, Hit, Nomenclature
+from partages.terminologies.postings import Postings
 
 Scores = NDArray[np.float32]
 
@@ -71,59 +72,6 @@ def grams(tokens: Iterable[str]) -> list[str]:
     return out
 
 
-class _Postings:
-    """A sparse matrix by feature: which phrases hold it, with what weight."""
-
-    def __init__(self, phrases: Sequence[Sequence[str]], commonest: float = 1.0) -> None:
-        frequency = Counter(feature for phrase in phrases for feature in set(phrase))
-        size = len(phrases)
-        kept = [feature for feature, n in frequency.items() if n <= max(commonest * size, 1)]
-        self.ids = {feature: i for i, feature in enumerate(kept)}
-        self.idf = np.array([math.log((1 + size) / (1 + frequency[f])) + 1 for f in kept], dtype=np.float32)
-        rows, cols, values = [], [], []
-        for row, phrase in enumerate(phrases):
-            for feature, n in Counter(phrase).items():
-                column = self.ids.get(feature)
-                if column is not None:
-                    rows.append(row)
-                    cols.append(column)
-                    values.append(1 + math.log(n) if n > 1 else 1.0)
-        row_array, col_array = np.array(rows, dtype=np.int32), np.array(cols, dtype=np.int32)
-        weight = np.array(values, dtype=np.float32) * self.idf[col_array]
-        norm = np.sqrt(np.bincount(row_array, weight**2, size))
-        total = np.bincount(row_array, self.idf[col_array], size)
-        order = np.argsort(col_array, kind="stable")
-        self.rows = row_array[order]
-        self.cosine = (weight / np.maximum(norm[row_array], 1e-9))[order].astype(np.float32)
-        self.share = (self.idf[col_array] / np.maximum(total[row_array], 1e-9))[order].astype(np.float32)
-        counts = np.bincount(col_array, minlength=len(kept))
-        self.start = np.concatenate([[0], np.cumsum(counts)])
-        self.size = size
-
-    def query(self, features: Sequence[str]) -> tuple[NDArray[np.intp], Scores]:
-        """Known features and their normalised weights."""
-        counts = Counter(f for f in features if f in self.ids)
-        if not counts:
-            return np.empty(0, np.intp), np.empty(0, np.float32)
-        columns = np.array([self.ids[f] for f in counts])
-        weight = self.idf[columns] * np.array([1 + math.log(n) for n in counts.values()], dtype=np.float32)
-        return columns, weight / float(np.sqrt((weight**2).sum()))
-
-    def scores(self, columns: NDArray[np.intp], weight: Scores) -> tuple[Scores, Scores]:
-        """Cosine with each phrase, and share of each phrase that is covered."""
-        if not len(columns):
-            nothing = np.zeros(self.size, np.float32)
-            return nothing, nothing
-        slices = [slice(self.start[c], self.start[c + 1]) for c in columns]
-        rows = np.concatenate([self.rows[s] for s in slices])
-        cosine = np.concatenate([self.cosine[s] * w for s, w in zip(slices, weight, strict=True)])
-        share = np.concatenate([self.share[s] for s in slices])
-        return (
-            np.bincount(rows, cosine, self.size).astype(np.float32),
-            np.bincount(rows, share, self.size).astype(np.float32),
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """A way to say a code. ``factor`` multiplies its score."""
@@ -154,6 +102,25 @@ def synonyms() -> list[tuple[str, str]]:
     return pairs
 
 
+Demanders = dict[str, tuple[NDArray[np.int64], float]]
+
+
+def _demands(phrases: Sequence[tuple[str, ...]]) -> tuple[Scores, Demanders]:
+    """Logarithm of the factor on each phrase when all it demands is absent; and who demands each word."""
+    text = files(__package__).joinpath("data", "qualifiers.tsv").read_text(encoding="utf-8")
+    lines = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    cost = {words.stem(word): math.log(float(factor)) for word, factor in lines}
+    holding: dict[str, list[int]] = {}
+    for row, phrase in enumerate(phrases):
+        for word in cost.keys() & set(phrase):
+            holding.setdefault(word, []).append(row)
+    demanders = {word: (np.array(rows), cost[word]) for word, rows in holding.items()}
+    total = np.zeros(len(phrases), np.float32)
+    for rows, penalty in demanders.values():
+        total[rows] += penalty
+    return total, demanders
+
+
 _OPTIONAL = re.compile(r"\([^()]*\)")
 
 
@@ -167,25 +134,50 @@ def _forms(label: str) -> set[tuple[str, ...]]:
 
 
 class Index:
-    """The searchable nomenclature. Building it takes some seconds; see ``load``."""
+    """The searchable nomenclature. Building it takes some seconds; ``index`` keeps it in a file."""
 
-    def __init__(self, nomenclature: Nomenclature, weights: Weights = WEIGHTS) -> None:
+    def __init__(
+        self,
+        nomenclature: Nomenclature,
+        weights: Weights = WEIGHTS,
+        stored: Mapping[str, NDArray[np.generic]] | None = None,
+    ) -> None:
         self.nomenclature = nomenclature
         self.weights = weights
         self.names = list(nomenclature)
         self.numbers = {name: i for i, name in enumerate(self.names)}
-        phrases = sorted(self._phrases(), key=lambda phrase: phrase.code)
-        self._phrase_tokens = [p.tokens for p in phrases]
-        self._codes = np.array([p.code for p in phrases])
-        self._factor = np.array([p.factor for p in phrases], dtype=np.float32)
+        if stored is None:
+            phrases = sorted(self._phrases(), key=lambda phrase: phrase.code)
+            self._codes = np.array([p.code for p in phrases], dtype=np.int32)
+            self._factor = np.array([p.factor for p in phrases], dtype=np.float32)
+            self._phrase_tokens = [p.tokens for p in phrases]
+            self.by_words = Postings.build(self._phrase_tokens)
+            self.by_grams = Postings.build(
+                [() if self._is_accident(self.names[p.code]) else grams(p.tokens) for p in phrases],
+                COMMONEST,
+            )
+        else:
+            self._codes = stored["codes"].astype(np.int32)
+            self._factor = stored["factor"].astype(np.float32)
+            lines = stored["tokens"].tobytes().decode().split("\n")
+            self._phrase_tokens = [tuple(line.split()) for line in lines]
+            self.by_words = Postings.from_arrays(stored, "words")
+            self.by_grams = Postings.from_arrays(stored, "grams")
         self._first = np.flatnonzero(np.diff(self._codes, prepend=-1))
         self._present = self._codes[self._first]
-        self.by_words = _Postings([p.tokens for p in phrases])
-        self.by_grams = _Postings(
-            [() if self._is_accident(self.names[p.code]) else grams(p.tokens) for p in phrases], COMMONEST
-        )
         self.speller = words.Speller(self.by_words.ids)
-        self._qualifiers(phrases)
+        self._demand, self._demanders = _demands(self._phrase_tokens)
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """All that ``stored`` needs to make this index again without building it."""
+        lines = "\n".join(" ".join(tokens) for tokens in self._phrase_tokens)
+        return {
+            "codes": self._codes,
+            "factor": self._factor,
+            "tokens": np.frombuffer(lines.encode(), dtype=np.uint8),
+            **self.by_words.arrays("words"),
+            **self.by_grams.arrays("grams"),
+        }
 
     def _is_accident(self, name: str) -> bool:
         return name[0] in "VWXY" and self.nomenclature[name].type is MCO.EXTERNAL_CAUSE and len(name) > 4
@@ -218,18 +210,6 @@ class Index:
             leaf = self.nomenclature.default_leaf(name)
             yield Phrase(self.numbers[leaf], tuple(words.canonical(words.expand(term))), w.synonym)
 
-    def _qualifiers(self, phrases: Sequence[Phrase]) -> None:
-        text = files(__package__).joinpath("data", "qualifiers.tsv").read_text(encoding="utf-8")
-        lines = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
-        demanded = {words.stem(word): math.log(float(factor)) for word, factor in lines}
-        self._demand = np.zeros(len(phrases), np.float32)
-        self._demanders: dict[str, tuple[NDArray[np.intp], float]] = {}
-        for word, penalty in demanded.items():
-            holding = np.array([i for i, p in enumerate(phrases) if word in p.tokens], dtype=np.intp)
-            if len(holding):
-                self._demand[holding] += penalty
-                self._demanders[word] = (holding, penalty)
-
     def tokens(self, text: str) -> list[str]:
         """Canonical words of a passage, misspelt ones corrected."""
         expanded = words.expand(words.without_denied(text))
@@ -238,8 +218,8 @@ class Index:
     def _by_phrase(self, tokens: Sequence[str]) -> tuple[Scores, Scores]:
         """Score of each phrase, and share of each that the passage covers."""
         w = self.weights
-        cosine, covered = self.by_words.scores(*self.by_words.query(tokens))
-        near, _ = self.by_grams.scores(*self.by_grams.query(grams(tokens)))
+        cosine, covered = self.by_words.scores(tokens)
+        near, _ = self.by_grams.scores(grams(tokens))
         total = w.words * cosine + w.coverage * covered * np.minimum(1, 2 * cosine) + w.characters * near
         demand = self._demand.copy()
         for token in set(tokens) & self._demanders.keys():
@@ -293,14 +273,34 @@ def fingerprint() -> str:
     """SHA-256 of all that an index is made from: the table, the data files and this code."""
     digest = hashlib.sha256(cim10.table_bytes())
     package = files(__package__)
-    for name in ("search.py", "words.py", "cim10.py"):
+    for name in ("search.py", "postings.py", "words.py", "cim10.py"):
         digest.update(package.joinpath(name).read_bytes())
     for name in ("abbreviations.tsv", "words.tsv", "common.txt", "synonyms.tsv", "qualifiers.tsv"):
         digest.update(package.joinpath("data", name).read_bytes())
     return digest.hexdigest()
 
 
-@cache
-def index() -> Index:
-    """The index of the whole nomenclature, once per process."""
-    return Index(cim10.load())
+_lock = Lock()
+_opened: dict[Path, Index] = {}
+
+
+def index(folder: Path | None = None) -> Index:
+    """The index of the whole nomenclature, one per process and folder.
+
+    Read from ``folder`` if it is there, whole, and made from the same data by the same code; else built
+    (some seconds) and kept there if that folder can be written.
+
+    Args:
+        folder: where it is kept; by default that of the settings.
+    """
+    from partages.settings import Settings
+
+    folder = Settings().cache_folder if folder is None else folder
+    with _lock:
+        if folder not in _opened:
+            path = folder / f"cim10-{fingerprint()[:16]}.idx"
+            stored = kept.read(path)
+            _opened[folder] = Index(cim10.load(), stored=stored)
+            if stored is None:
+                kept.write(path, _opened[folder].arrays())
+    return _opened[folder]
