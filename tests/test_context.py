@@ -28,6 +28,9 @@ HISTORY = Context(history=True)
         ("Antécédents :\nHTA\n[Diabète] de type 2\n\nMotif : dyspnée", HISTORY),
         ("Antécédents :\nHTA\n\nMotif : [dyspnée]", NOW),
         ("ANTÉCÉDENTS FAMILIAUX\n[Cancer du côlon] chez le père", FAMILY),
+        ("Sur un [foie non cirrhotique].", NEGATED),
+        ("Sérologies VIH, hépatite B, [maladie de Lyme] et syphilis négatives.", NEGATED),
+        ("Sérologies : [VIH] positive, hépatite B négative.", NOW),
         ("Fille de 8 ans avec [asthme].", NOW),
     ],
 )

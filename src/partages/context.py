@@ -76,11 +76,20 @@ _DENIED = re.compile(
     r"|présenté|connue?|antécédents?|particuliers?|ni|trouble|anomalie|déficit|caractère)){0,6}[ ]*$",
     re.IGNORECASE,
 )
+_DENIED_INSIDE = re.compile(r"\b(?:non|pas|aucune?|sans)\b(?! insulino)", re.IGNORECASE)
 _DENIED_AFTER = re.compile(
     r"^[ ]*(?::|=|est|était)?[ ]*(?:non|absente?s?|néga(?:tif|tive)s?|0|nulle?|éliminée?s?|écartée?s?"
     r"|infirmée?s?|exclue?s?|non retrouvée?s?)\b",
     re.IGNORECASE,
 )
+_TESTED = re.compile(
+    r"\b(?:s[ée]rologies?|recherches?|pcr|tests?|anticorps|virus|cultures?|h[ée]mocultures?|bilan|d[ée]pistages?)\b",
+    re.IGNORECASE,
+)
+_ALL_NEGATIVE = re.compile(
+    r"^[^.;\n]{0,160}?\b(n[ée]gati(?:f|ve)s?|non contributi(?:f|ve)s?)\b", re.IGNORECASE
+)
+_POSITIVE = re.compile(r"\b(?:positi(?:f|ve)s?|mais|hormis|sauf)\b", re.IGNORECASE)
 _SUPPOSED = re.compile(
     r"\b(?:suspicions? (?:de|d'|d’)|suspect(?:er|e|ée?|ant)?|évoqu(?:e|er|ant|ée?)|probables?"
     r"|possibles?|éventuel(?:le)?s?|hypoth[èe]ses? (?:de|d'|d’|diagnostiques?)"
@@ -176,10 +185,15 @@ def _read(line: str, places: Iterable[tuple[int, int]]) -> list[Context]:
         before, after = line[max(0, start - 80) : start], line[end : end + 30]
         before = re.split(r"[.;\n]", before)[-1]
         tokens = list(entity) if entity is not None else []
+        sentence = re.split(r"[.;\n]", line[max(0, start - 200) : start])[-1]
+        verdict = _ALL_NEGATIVE.match(line[end : end + 180]) if _TESTED.search(sentence) else None
+        tested = verdict is not None and not _POSITIVE.search(verdict.group())
         relative = _OF_RELATIVE.search(before)
         out.append(
             Context(
-                negated=_flag(tokens, "negation")
+                negated=tested
+                or bool(_DENIED_INSIDE.search(line[start:end]))
+                or _flag(tokens, "negation")
                 or bool(_DENIED.search(before) or _DENIED_AFTER.search(after)),
                 hypothesis=_flag(tokens, "hypothesis")
                 or bool(_SUPPOSED.search(before) or _SUPPOSED_AFTER.search(after)),

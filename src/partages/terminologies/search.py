@@ -54,6 +54,8 @@ class Weights:
 
 
 WEIGHTS = Weights()
+OPPOSITE = math.log(0.8)
+"""Factor, as a logarithm, on a phrase that says the opposite of the passage."""
 GRAMS = (2, 3, 4)
 COMMONEST = 0.35
 """Share of phrases above which a 2-4-gram is left out: it costs much and tells little."""
@@ -79,6 +81,8 @@ class Phrase:
     code: int
     tokens: tuple[str, ...]
     factor: float
+    clinical: bool = False
+    """A clinician's term, not an official label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ class Match:
     score: float
     covered: float
     tokens: tuple[str, ...]
+    clinical: bool
 
 
 def synonyms() -> list[tuple[str, str]]:
@@ -121,6 +126,22 @@ def _demands(phrases: Sequence[tuple[str, ...]]) -> tuple[Scores, Demanders]:
     return total, demanders
 
 
+def _opposites(phrases: Sequence[tuple[str, ...]]) -> list[tuple[str, str, NDArray[np.int64]]]:
+    """For each ordered pair of opposites: the word said, the word it excludes, who holds that one alone."""
+    text = files(__package__).joinpath("data", "opposites.tsv").read_text(encoding="utf-8")
+    pairs = [line.split("\t") for line in text.splitlines() if line and not line.startswith("#")]
+    members = {word for pair in pairs for word in pair}
+    holding: dict[str, set[int]] = {word: set() for word in members}
+    for row, phrase in enumerate(phrases):
+        for word in members & set(phrase):
+            holding[word].add(row)
+    return [
+        (said, denied, np.array(sorted(holding[denied] - holding[said]), dtype=np.int64))
+        for pair in pairs
+        for said, denied in (pair, pair[::-1])
+    ]
+
+
 _OPTIONAL = re.compile(r"\([^()]*\)")
 
 
@@ -150,6 +171,7 @@ class Index:
             phrases = sorted(self._phrases(), key=lambda phrase: phrase.code)
             self._codes = np.array([p.code for p in phrases], dtype=np.int32)
             self._factor = np.array([p.factor for p in phrases], dtype=np.float32)
+            self._clinical = np.array([p.clinical for p in phrases])
             self._phrase_tokens = [p.tokens for p in phrases]
             self.by_words = Postings.build(self._phrase_tokens)
             self.by_grams = Postings.build(
@@ -159,6 +181,7 @@ class Index:
         else:
             self._codes = stored["codes"].astype(np.int32)
             self._factor = stored["factor"].astype(np.float32)
+            self._clinical = stored["clinical"].astype(bool)
             lines = stored["tokens"].tobytes().decode().split("\n")
             self._phrase_tokens = [tuple(line.split()) for line in lines]
             self.by_words = Postings.from_arrays(stored, "words")
@@ -167,6 +190,7 @@ class Index:
         self._present = self._codes[self._first]
         self.speller = words.Speller(self.by_words.ids)
         self._demand, self._demanders = _demands(self._phrase_tokens)
+        self._against = _opposites(self._phrase_tokens)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """All that ``stored`` needs to make this index again without building it."""
@@ -174,6 +198,7 @@ class Index:
         return {
             "codes": self._codes,
             "factor": self._factor,
+            "clinical": self._clinical,
             "tokens": np.frombuffer(lines.encode(), dtype=np.uint8),
             **self.by_words.arrays("words"),
             **self.by_grams.arrays("grams"),
@@ -208,7 +233,7 @@ class Index:
                     yield Phrase(self.numbers[leaf], tokens, w.category)
         for name, term in synonyms():
             leaf = self.nomenclature.default_leaf(name)
-            yield Phrase(self.numbers[leaf], tuple(words.canonical(words.expand(term))), w.synonym)
+            yield Phrase(self.numbers[leaf], tuple(words.canonical(words.expand(term))), w.synonym, True)
 
     def tokens(self, text: str) -> list[str]:
         """Canonical words of a passage, misspelt ones corrected."""
@@ -225,6 +250,9 @@ class Index:
         for token in set(tokens) & self._demanders.keys():
             holding, penalty = self._demanders[token]
             demand[holding] -= penalty
+        for said, denied, holding in self._against:
+            if said in tokens and denied not in tokens:
+                demand[holding] += OPPOSITE
         return total * self._factor * np.exp(demand), covered
 
     def _score(self, tokens: Sequence[str]) -> Scores:
@@ -254,7 +282,9 @@ class Index:
         for row in ordered:
             name = self.names[self._codes[row]]
             score, share = float(min(1, total[row])), float(min(1, covered[row]))
-            found.setdefault(name, Match(name, score, share, self._phrase_tokens[row]))
+            found.setdefault(
+                name, Match(name, score, share, self._phrase_tokens[row], bool(self._clinical[row]))
+            )
         return list(found.values())[:top]
 
     def search(self, text: str, top: int) -> list[Hit]:
@@ -275,7 +305,7 @@ def fingerprint() -> str:
     package = files(__package__)
     for name in ("search.py", "postings.py", "words.py", "cim10.py"):
         digest.update(package.joinpath(name).read_bytes())
-    for name in ("abbreviations.tsv", "words.tsv", "common.txt", "synonyms.tsv", "qualifiers.tsv"):
+    for name in ("abbreviations.tsv", "words.tsv", "common.txt", "synonyms.tsv"):
         digest.update(package.joinpath("data", name).read_bytes())
     return digest.hexdigest()
 

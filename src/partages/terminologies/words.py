@@ -19,6 +19,8 @@ _ROMAN = {"ii": "2", "iii": "3", "iv": "4"}
 
 MIN_LENGTH_TO_RESPELL = 6
 """Letters under which a word that nothing knows is left as it is: too many others are near."""
+SAME_START = 5
+"""Letters that a word and its correction share at the start."""
 
 
 def _lines(name: str) -> list[str]:
@@ -40,9 +42,13 @@ def without_denied(text: str) -> str:
     return _WITHOUT.sub(" ", text)
 
 
+_DOTTED = re.compile(r"\b(?:[A-Z]\.){2,6}")
+
+
 def cut(text: str) -> list[str]:
-    """Folded words, in order: ``"Œdème (aigu)"`` -> ``["oedeme", "aigu"]``."""
-    return WORD.findall(strip_accents(text).lower())
+    """Folded words, in order: ``"Œdème (aigu), V.I.H."`` -> ``["oedeme", "aigu", "vih"]``."""
+    whole = _DOTTED.sub(lambda match: match.group().replace(".", "") + " ", text)
+    return WORD.findall(strip_accents(whole).lower())
 
 
 @cache
@@ -170,9 +176,10 @@ class Speller:
         return word in self._known
 
     def correct(self, word: str) -> str:
-        """The only known word one edit away, else ``word`` itself.
+        """The only known word one edit away that begins the same, else ``word`` itself.
 
-        Not two edits: "coloscopie" would become "colostomie".
+        Not two edits: "coloscopie" would become "colostomie". Not in the first letters: "hyper-" and "hypo-",
+        "macro-" and "micro-" would be taken for each other.
         """
         if word in self._known or len(word) < MIN_LENGTH_TO_RESPELL or len(word) > 30:
             return word
@@ -180,6 +187,7 @@ class Speller:
             known
             for length in range(len(word) - 1, len(word) + 2)
             for known in self._near.get((word[0], length), ())
-            if DamerauLevenshtein.distance(word, known, score_cutoff=1) == 1
+            if known.startswith(word[:SAME_START])
+            and DamerauLevenshtein.distance(word, known, score_cutoff=1) == 1
         }
         return near.pop() if len(near) == 1 else word

@@ -8,16 +8,16 @@ from partages.usecases.base import UseCase
 from partages.usecases.code.schema import CodeResult, Options
 
 
-def _run(document: Document, options: Options, resources: Resources) -> CodeResult:  # noqa: ARG001
+def _run(document: Document, options: Options, resources: Resources) -> CodeResult:
     from partages.usecases.code.engine import code
 
-    return code(document, options)
+    return code(document, options, resources.settings.cache_folder)
 
 
-def _warm(resources: Resources) -> None:  # noqa: ARG001
+def _warm(resources: Resources) -> None:
     from partages.usecases.code.engine import warm
 
-    warm()
+    warm(resources.settings.cache_folder)
 
 
 def _show(document: Document, result: CodeResult) -> Any:

@@ -1,16 +1,12 @@
-"""From a report to its codes: passages, search, context, roles.
+"""From a report to its codes: passages, search, context, roles; or from a passage to its ranking.
 
-Roles follow the guide méthodologique de production des informations relatives à l'activité médicale en MCO
-(ATIH): the DP is the problem that mainly mobilised care; codes of type 1, 2, 3 and 4 may not be it; a
-symptom (chapter XVIII) is coded only when no diagnosis explains it; a past disease that has gone is not
-an associated diagnosis.
+A mention counts when the text affirms it of the patient, now: what is denied, supposed or of a relative is
+set aside, and a past disease that has gone is not an associated diagnosis (guide méthodologique MCO, ATIH).
 """
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 
@@ -21,50 +17,34 @@ from partages.terminologies import words
 from partages.terminologies.cim10 import MCO, Nomenclature
 from partages.terminologies.search import Index, Match, index
 from partages.usecases.base import Evidence
-from partages.usecases.code.passages import Passage, passages
+from partages.usecases.code.passages import passages
+from partages.usecases.code.roles import Mention, listed, rank
 from partages.usecases.code.schema import CodeResult, Level, Options, Proposal, Reason, Role, SetAside
 
 MIN_SCORE = 0.62
 """Score under which a resemblance is not a mention; chosen by reading proposals on FRASIMED cases."""
-MIN_COVERED = 0.75
+VAGUE = frozenset({"maladi", "lesion", "troubl", "anomali", "alteration", "atteint"})
+"""First words of labels that name no disease: "Maladie osseuse, sans précision"."""
+MIN_COVERED = 0.9
 """Share of a phrase (weighted by IDF) that a passage must hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """A code read at a place of the text."""
-
-    code: str
-    start: int
-    end: int
-    score: float
-    passage: Passage
-
-
-@cache
-def _chronic() -> tuple[tuple[str, str], ...]:
-    text = files(__package__).joinpath("data", "chronic.txt").read_text(encoding="utf-8")
-    lines = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
-    return tuple((first, last) for first, last in lines)
-
-
-def _lasts(code: str) -> bool:
-    return any(first <= code[:3] <= last for first, last in _chronic())
-
-
-def code(document: Document, options: Options) -> CodeResult:
+def code(document: Document, options: Options, folder: Path | None = None) -> CodeResult:
     """Propose codes for a report, or rank the nomenclature for a passage.
+
+    Args:
+        folder: where the index is kept; by default that of the settings.
 
     Raises:
         EmptyDocument: there is nothing to read.
         UnknownCode: ``options.code`` is not a code of the nomenclature.
     """
     document.require_text()
-    return _rank(document, options) if options.passage else _propose(document, options)
+    searched = index(folder)
+    return _rank(document, options, searched) if options.passage else _propose(document, options, searched)
 
 
-def _rank(document: Document, options: Options) -> CodeResult:
-    searched = index()
+def _rank(document: Document, options: Options, searched: Index) -> CodeResult:
     asked = searched.nomenclature.lookup(options.code) if options.code else None
     scores = searched.scores(document.text)
     hits = searched.rank(scores, options.top)
@@ -84,8 +64,7 @@ def attested(searched: Index, scores: np.ndarray, name: str) -> float:
     return round(1 / (1 + math.exp(-(8 * own + 4 * own / best - 6))), 4)
 
 
-def _propose(document: Document, options: Options) -> CodeResult:
-    searched = index()
+def _propose(document: Document, options: Options, searched: Index) -> CodeResult:
     mentions = _mentions(document.text, searched)
     contexts = context.qualify(document.text, [(m.start, m.end) for m in mentions])
     kept: list[tuple[Mention, Context]] = []
@@ -96,7 +75,16 @@ def _propose(document: Document, options: Options) -> CodeResult:
             kept.append((mention, said))
         else:
             refused.append((mention, reason))
-    proposals = _rank_mentions(kept, searched.nomenclature, options.top)
+    proposals = [
+        _proposal(
+            searched.nomenclature,
+            found.code,
+            found.role,
+            found.score,
+            [Evidence(start=m.start, end=m.end) for m in found.mentions],
+        )
+        for found in rank(kept, searched.nomenclature)[: options.top]
+    ]
     proposed = {proposal.code for proposal in proposals}
     return CodeResult(
         id=document.id,
@@ -115,7 +103,7 @@ def _reason(mention: Mention, said: Context) -> Reason | None:
         return "famille"
     if said.hypothesis:
         return "hypothèse"
-    if (said.history or mention.passage.section == "history") and not _lasts(mention.code):
+    if (said.history or mention.passage.section == "history") and not listed(mention.code, "chronic.txt"):
         return "antécédent"
     return None
 
@@ -144,8 +132,16 @@ def _accept(searched: Index, tokens: Sequence[str]) -> Match | None:
         return None
     for match in searched.match(tokens, 3):
         allowed = searched.nomenclature[match.code].type is not MCO.FORBIDDEN
-        plain = match.code[0] == "Z" and len(match.tokens) == 1  # "conseil", "présence": everyday words
-        if allowed and not plain and match.score >= MIN_SCORE and match.covered >= MIN_COVERED:
+        # Official labels of chapters XX and XXI are made of everyday words ("conseil", "présence", "sport").
+        official = match.code[0] in "VWXYZ" and not match.clinical
+        vague = not match.clinical and len(match.tokens) <= 2 and match.tokens[0] in VAGUE
+        if (
+            allowed
+            and not official
+            and not vague
+            and match.score >= MIN_SCORE
+            and match.covered >= MIN_COVERED
+        ):
             return match
     return None
 
@@ -160,64 +156,6 @@ def _tighten(piece: str, match: Match, searched: Index) -> tuple[int, int]:
     while last > first and goal <= set(searched.tokens(piece[spots[first][0] : spots[last - 1][1]])):
         last -= 1
     return spots[first][0], spots[last][1]
-
-
-def _rank_mentions(
-    kept: Iterable[tuple[Mention, Context]], nomenclature: Nomenclature, top: int
-) -> list[Proposal]:
-    places: dict[str, list[Mention]] = {}
-    weight: dict[str, float] = {}
-    current: set[str] = set()
-    for mention, said in kept:
-        places.setdefault(mention.code, []).append(mention)
-        value = mention.score * mention.passage.weight
-        weight[mention.code] = max(weight.get(mention.code, 0), value) + 0.02
-        if not said.history and mention.passage.section != "history":
-            current.add(mention.code)
-    disease = any(not code.startswith(("R", "Z")) for code in current)
-    order = sorted(
-        places, key=lambda c: (-_standing(c, weight[c], c in current, disease), places[c][0].start)
-    )
-    order = _most_specific(order)
-    principal = next(
-        (
-            c
-            for c in order
-            if nomenclature[c].type is MCO.FREE and c in current and not (disease and c[0] in "RZ")
-        ),
-        None,
-    )
-    if principal is not None:
-        order = [principal, *(c for c in order if c != principal)]
-    return [
-        _proposal(
-            nomenclature,
-            c,
-            "DP" if c == principal else "DAS",
-            round(min(1.0, _standing(c, weight[c], c in current, disease) / 1.3), 3),
-            [Evidence(start=m.start, end=m.end) for m in places[c]],
-        )
-        for c in order[:top]
-    ]
-
-
-def _standing(code: str, weight: float, current: bool, disease: bool) -> float:
-    """Weight of a code among the others: symptoms yield to diagnoses, the past to the present."""
-    if disease and code[0] == "R":
-        weight *= 0.6
-    if code[0] == "Z":
-        weight *= 0.7
-    return weight if current else weight * 0.7
-
-
-def _most_specific(order: Sequence[str]) -> list[str]:
-    """Without a category's unspecified leaf when a precise leaf of the same category is there."""
-    precise = {code[:3] for code in order if not _vague(code)}
-    return [code for code in order if not (_vague(code) and code[:3] in precise)]
-
-
-def _vague(code: str) -> bool:
-    return len(code) > 3 and code[3] == "9"
 
 
 def _set_aside(
@@ -249,7 +187,7 @@ def _proposal(
     )
 
 
-def warm() -> None:
+def warm(folder: Path | None = None) -> None:
     """Load the nomenclature, its index and the qualifiers."""
-    index()
+    index(folder)
     context.warm()

@@ -27,7 +27,9 @@ class Options(BaseOptions):
         json_schema_extra={"cli": False},
     )
     ccam: list[str] = Field([], description="Actes CCAM du séjour.", json_schema_extra={"cli": False})
-    acts: list[str] = Field([], description="Actes CCAM du séjour (option répétable).")
+    acts: list[str] = Field(
+        [], description="Actes CCAM du séjour, option répétable ; acceptés, pas encore pris en compte."
+    )
 
 
 class Level(BaseModel):
