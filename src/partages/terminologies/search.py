@@ -60,6 +60,8 @@ GRAMS = (2, 3, 4)
 COMMONEST = 0.35
 """Share of phrases above which a 2-4-gram is left out: it costs much and tells little."""
 _CUT = re.compile(r"[\n.;:,()/]|\b(?:avec|et|sur|chez|dans|pour|compliquée?s?|associée?s?)\b", re.IGNORECASE)
+LONGEST = 20_000
+"""Characters of a passage that are read; one mention of a diagnosis is never that long."""
 LONG = 6
 """Canonical words from which the parts of a passage are also searched one by one."""
 
@@ -263,6 +265,7 @@ class Index:
 
     def scores(self, text: str) -> Scores:
         """How near a passage is to each code, in the order of the table, from 0 to 1."""
+        text = text[:LONGEST]
         tokens = self.tokens(text)
         best = self._score(tokens)
         if len(tokens) >= LONG:
@@ -271,6 +274,10 @@ class Index:
                 if 0 < len(part) < len(tokens):
                     np.maximum(best, self.weights.segment * self._score(part), out=best)
         return best
+
+    def covered(self, tokens: Sequence[str]) -> float:
+        """The largest share of any phrase that a passage holds: much cheaper than ``match``."""
+        return float(self.by_words.scores(tokens)[1].max())
 
     def match(self, tokens: Sequence[str], top: int) -> list[Match]:
         """The phrases nearest to a short passage, best first, one a code."""

@@ -128,7 +128,7 @@ def _mentions(text: str, searched: Index) -> list[Mention]:
 
 
 def _accept(searched: Index, tokens: Sequence[str]) -> Match | None:
-    if not any(token in searched.by_words.ids for token in tokens):
+    if searched.covered(tokens) < MIN_COVERED:
         return None
     for match in searched.match(tokens, 3):
         allowed = searched.nomenclature[match.code].type is not MCO.FORBIDDEN

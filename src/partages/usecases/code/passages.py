@@ -24,7 +24,7 @@ SECTIONS = (
         r"principa\w+|de sortie|final)|diagnostics?",
     ),
     ("reason", 1.2, r"motifs?(?: d['’ ].*| de .*)?|hospitalis[ée]e? pour|indication"),
-    ("history", 0.7, r"ant[ée]c[ée]dents?.*|atcds?.*|terrain"),
+    ("history", 1.0, r"ant[ée]c[ée]dents?.*|atcds?.*|terrain"),
     ("treatment", 0.5, r"traitements?.*|ordonnance.*|prescriptions?.*"),
     ("examination", 0.85, r"examens? .*|biologie.*|imagerie.*|examen|paraclinique"),
     ("habits", 0.7, r"mode de vie.*|habitus.*|allergies?.*"),
