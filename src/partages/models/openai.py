@@ -10,6 +10,10 @@ from partages.errors import GeneratorError, GeneratorUnavailable
 from partages.models.generator import Prompt, Schema
 
 
+class PromptTooLong(GeneratorError):
+    """The server refuses the request itself: most often, it exceeds the model's context."""
+
+
 class OpenAIGenerator:
     """A model behind a server's URL.
 
@@ -109,7 +113,7 @@ class OpenAIGenerator:
                 "vérifiez PARTAGES_MODEL et l'adresse (elle finit d'ordinaire par /v1)."
             )
         if status in (400, 413, 422):
-            return GeneratorError(
+            return PromptTooLong(
                 f"Le serveur de modèles {self.url} refuse la demande (HTTP {status}) : "
                 "le document est peut-être trop long pour ce modèle."
             )

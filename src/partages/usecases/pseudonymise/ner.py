@@ -59,14 +59,15 @@ def find_entities(text: str) -> Iterator[Finding]:
                     continue
                 if len(names) >= 2 and any(is_first_name(token.text) for token in names):
                     yield from named(tokens, 0.5, "ner", OTHER)
-            elif (
-                entity.label_ == "LOC"
-                and fold(value) in communes()
-                and not is_word(value)
-                and not is_medical(value)
-                and not is_first_name(value)
-            ):
-                if len(value) > 3 and not value.isupper():
-                    yield Finding(
-                        start, start + len(value), Categorie.VILLE, 0.45, "ner", {"RoleLOC": "Autre"}
-                    )
+            elif entity.label_ == "LOC" and _is_town(value):
+                yield Finding(start, start + len(value), Categorie.VILLE, 0.45, "ner", {"RoleLOC": "Autre"})
+
+
+def _is_town(value: str) -> bool:
+    """A French commune whose name is nothing else, written as a name."""
+    return (
+        len(value) > 3
+        and not value.isupper()
+        and fold(value) in communes()
+        and not (is_word(value) or is_medical(value) or is_first_name(value))
+    )

@@ -83,11 +83,11 @@ def _numeric(text: str, days: int, year: int) -> str | None:
         return f"{moved.year}{match[2]}{moved.month:02}{match[2]}{moved.day:02}" if moved else None
     if match := re.fullmatch(r"(\d{1,2})( ?[/.\-] ?)(\d{1,2})( ?[/.\-] ?)(\d{2}|\d{4})", text):
         moved = _date(_full_year(match[5]), int(match[3]), int(match[1]), days)
-        written_year = moved and (f"{moved.year}" if len(match[5]) == 4 else f"{moved.year % 100:02}")
-        pad = _padding(match[1])
-        return (
-            moved and f"{pad(moved.day)}{match[2]}{_padding(match[3])(moved.month)}{match[4]}{written_year}"
-        )
+        if moved is None:
+            return None
+        written_year = f"{moved.year}" if len(match[5]) == 4 else f"{moved.year % 100:02}"
+        day, month = _padding(match[1])(moved.day), _padding(match[3])(moved.month)
+        return f"{day}{match[2]}{month}{match[4]}{written_year}"
     if match := re.fullmatch(r"(\d{2})(\d{2})(\d{4})", text):
         moved = _date(int(match[3]), int(match[2]), int(match[1]), days)
         return f"{moved.day:02}{moved.month:02}{moved.year}" if moved else None

@@ -1,0 +1,678 @@
+"""Each sentence of a conclusion, looked up in the report.
+
+What can be stated wrongly and hurt is looked up one fact at a time: quantities with their
+units, dates, sides with their organ, drugs, diagnoses, and whether a thing is affirmed,
+denied or supposed. A sentence is supported when nothing in it is missing from the report or
+contradicted by it. The check says what it could not find; it does not say what is true.
+
+Time grows linearly with the report; an index built once serves every sentence.
+"""
+
+import math
+import re
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from partages.usecases.base import Evidence
+from partages.usecases.conclude import facts
+from partages.usecases.conclude import passages as cutting
+from partages.usecases.conclude.schema import Sentence
+
+MAX_EVIDENCE = 3
+"""Passages shown for one sentence."""
+MIN_COVERAGE = 0.5
+"""Share of a sentence's clinical words, weighted by rarity, that the report must hold."""
+WINDOW = 6
+"""Words on either side of a number or a side that say what it is about."""
+MAX_READ = 3000
+"""Places of one word, or sentences that share it, that are looked at; commoner words decide nothing."""
+
+# ---- polarity
+
+_NEGATION = re.compile(
+    r"\b(?:pas|absence|sans|ni|aucun|aucune|jamais|exclu[ets]?|exclut|[ée]limin[ée]e?s?|infirm[ée]e?|[ée]cart[ée]e?s?|n[ée]gati(?:f|ve)s?"
+    r"|indemnes?|non|0|nie|d[ée]nie)\b",
+    re.IGNORECASE,
+)
+_NEGATION_AFTER = frozenset(
+    [
+        "absent",
+        "absente",
+        "absents",
+        "absentes",
+        "negatif",
+        "negative",
+        "negatifs",
+        "negatives",
+        "eliminee",
+        "elimine",
+        "ecartee",
+        "ecarte",
+        "exclue",
+        "exclu",
+        "infirmee",
+        "infirme",
+        "nulle",
+        "non",
+    ]
+)
+_DOUBLE = frozenset(["sans", "pas", "non"])
+_LINK = frozenset(
+    [
+        "de",
+        "d",
+        "du",
+        "des",
+        "la",
+        "le",
+        "l",
+        "les",
+        "un",
+        "une",
+        "autre",
+        "autres",
+        "signe",
+        "signes",
+        "argument",
+        "arguments",
+        "en",
+        "faveur",
+        "pour",
+        "notion",
+        "symptome",
+        "franc",
+        "franche",
+        "evident",
+        "evidente",
+        "patent",
+        "clinique",
+        "clairement",
+        "ni",
+        "ou",
+        "et",
+        "a",
+        "ete",
+        "eu",
+        "d'autre",
+        "nouvelle",
+        "nouveau",
+        "lesion",
+        "lesions",
+        "trouble",
+        "episode",
+        "antecedent",
+        "antecedents",
+        "image",
+        "foyer",
+        "presente",
+        "present",
+        "retrouve",
+        "retrouvee",
+        "mis",
+        "mise",
+        "evidence",
+        "particulier",
+        "recidive",
+        "aucun",
+        "aucune",
+        "caractere",
+        "contexte",
+    ]
+)
+_ENDS_SCOPE = frozenset(
+    [
+        "mais",
+        "cependant",
+        "toutefois",
+        "hormis",
+        "sauf",
+        "avec",
+        "malgre",
+        "sous",
+        "apres",
+        "devant",
+        "puis",
+        "car",
+        "donc",
+        "chez",
+        "qui",
+        "que",
+        "dont",
+        "lors",
+        "hors",
+    ]
+)
+_SUPPOSED = frozenset(
+    [
+        "suspicion",
+        "suspecte",
+        "suspectee",
+        "suspecter",
+        "possible",
+        "probable",
+        "probablement",
+        "eventuel",
+        "eventuelle",
+        "evoque",
+        "evoquant",
+        "evoquee",
+        "hypothese",
+        "rechercher",
+        "recherche",
+        "eliminer",
+        "craindre",
+        "doute",
+        "redoute",
+        "suspect",
+        "suspecte",
+    ]
+)
+_RELATIVES = frozenset(
+    [
+        "mere",
+        "pere",
+        "frere",
+        "freres",
+        "soeur",
+        "soeurs",
+        "oncle",
+        "tante",
+        "cousin",
+        "cousine",
+        "familial",
+        "familiaux",
+        "familiale",
+        "fratrie",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mention:
+    """A word of a sentence with how it is meant."""
+
+    token: facts.Token
+    negated: bool
+    head: bool
+    """The very thing that is denied, rather than a word further in the scope."""
+    supposed: bool
+    relative: bool
+
+
+def _mentions(text: str, sentence: cutting.Sentence) -> list[_Mention]:
+    found: list[_Mention] = []
+    words = facts.tokens(text, sentence.start, sentence.end)
+    folded = {token.word for token in words}
+    relative = bool(folded & _RELATIVES) and sentence.section in ("antecedents", "", "other", "history")
+    negated = head = supposed = False
+    before = sentence.start
+    since = 0
+    for number, token in enumerate(words):
+        gap = text[before : token.start]
+        before = token.end
+        if (
+            any(mark in gap for mark in ".;:\n") and not gap.strip(" \t\r\n") == ""
+        ) or token.word in _ENDS_SCOPE:
+            negated = head = supposed = False
+        if "," in gap or token.word in ("et", "ou", "ni"):
+            # « pas de fièvre, frissons ni toux » goes on; « pas de fièvre, toux grasse » is left undecided
+            head = negated and (token.word == "ni" or (token.word in ("ou",)))
+            negated = head
+            since = 0
+        if _NEGATION.fullmatch(text[token.start : token.end]) and token.word not in _NEGATION_AFTER | {"non"}:
+            negated, head, since = True, True, 0
+            continue
+        if token.word == "non" and token.word != words[-1].word:
+            negated, head, since = True, True, 0
+            continue
+        if token.word in _NEGATION_AFTER and token.word != "non":
+            _deny_back(found, text, token)
+            continue
+        if token.word in _SUPPOSED:
+            # « recherche de BK négative » is about a test
+            supposed = True
+        if token.word in _LINK or token.stop:
+            if head or negated:
+                since += token.word not in _LINK
+            found.append(_Mention(token, False, False, supposed, relative))
+            continue
+        found.append(_Mention(token, negated, head, supposed, relative))
+        if head:
+            head = False
+        since += 1
+        if since > 5:
+            negated = False
+        if number + 1 < len(words) and text[token.end : words[number + 1].start].lstrip().startswith(
+            ("?", "(?)")
+        ):
+            found[-1] = _Mention(token, negated, found[-1].head, True, relative)
+    return found
+
+
+def _deny_back(found: list[_Mention], text: str, token: facts.Token) -> None:
+    """« Troponine négative », « Hémocultures stériles, ECBU négatif »: the words just before are denied."""
+    for place in range(len(found) - 1, max(-1, len(found) - 4), -1):
+        mention = found[place]
+        if any(mark in text[mention.token.end : token.start] for mark in ",.;:\n"):
+            return
+        if not mention.token.stop and mention.token.word not in _LINK:
+            found[place] = _Mention(mention.token, True, True, mention.supposed, mention.relative)
+
+
+# ---- sides
+
+_SIDES = {
+    "droit": "D", "droite": "D", "droits": "D", "droites": "D", "dt": "D", "dte": "D", "drt": "D",
+    "gauche": "G", "gauches": "G", "gche": "G", "gch": "G", "gauch": "G",
+    "bilateral": "B", "bilaterale": "B", "bilateraux": "B", "bilaterales": "B", "bilateralement": "B", "deux": "",
+}  # fmt: skip
+_SIDE_NAMES = {"D": "droit", "G": "gauche", "B": "bilatéral"}
+_HEART = frozenset(
+    {"cavite", "ventricul", "oreillet", "coeur", "=cardiaque", "bloc", "branch", "=fraction d'ejection"}
+)
+"""Sides that name a chamber or a bundle, not a half of the body: they are looked up like any other organ."""
+
+
+def _sided(mentions: list[_Mention], text: str) -> list[tuple[int, str, list[str]]]:
+    """(index, side, meanings of the words it is about, nearest first) for each side of a sentence."""
+    found = []
+    for number, mention in enumerate(mentions):
+        side = _SIDES.get(mention.token.word, "")
+        if not side:
+            continue
+        about: list[str] = []
+        for place in range(number - 1, max(-1, number - 1 - WINDOW), -1):
+            other = mentions[place]
+            between = (
+                text[other.token.end : mentions[place + 1].token.start] if place + 1 < len(mentions) else ""
+            )
+            if any(mark in between for mark in ",.;:") and about:
+                break
+            if _SIDES.get(other.token.word):
+                break
+            if _names_something(other):
+                about.append(other.token.meaning)
+        if not about:
+            for other in mentions[number + 1 : number + 1 + 3]:
+                if _names_something(other):
+                    about.append(other.token.meaning)
+        found.append((number, side, about[:3]))
+    return found
+
+
+def _names_something(mention: _Mention) -> bool:
+    token = mention.token
+    return not token.stop and len(token.word) >= 2 and token.word not in _LINK and not token.word.isdigit()
+
+
+# ---- the index
+
+
+@dataclass(frozen=True, slots=True)
+class _Polarities:
+    affirmed: int = 0
+    denied: int = 0
+    supposed: int = 0
+    relative: int = 0
+
+
+@dataclass
+class Index:
+    """Everything a report states, ready to be looked up."""
+
+    text: str
+    sentences: list[cutting.Sentence]
+    holding: dict[str, list[int]] = field(default_factory=dict)
+    """meaning -> numbers of the sentences that hold it"""
+    polarity: dict[str, Counter[str]] = field(default_factory=dict)
+    sides: dict[str, Counter[str]] = field(default_factory=dict)
+    """meaning -> sides written about it; ``-`` counts mentions without any"""
+    values: dict[str, list[tuple[facts.Quantity, int]]] = field(default_factory=dict)
+    """number as a normal form -> its places"""
+    dates: list[facts.Date] = field(default_factory=list)
+    drugs: set[str] = field(default_factory=set)
+    codes: set[str] = field(default_factory=set)
+    """ATC codes of the drugs mentioned"""
+
+    def weight(self, meaning: str) -> float:
+        """Rarity in the report: what few sentences hold identifies a passage (inverse document frequency)."""
+        return math.log(1 + len(self.sentences) / (1 + len(self.holding.get(meaning, ()))))
+
+
+def index(text: str, without: tuple[int, int] | None = None) -> Index:
+    """Read a report once.
+
+    Args:
+        text: the report.
+        without: its own conclusion: what stands there is known, and can be quoted, but the
+            rest decides on sides and denials as long as it speaks of them.
+    """
+    built = Index(text, cutting.sentences(text, headings=True))
+    holding: dict[str, list[int]] = defaultdict(list)
+    polarity: dict[str, Counter[str]] = defaultdict(Counter)
+    sides: dict[str, Counter[str]] = defaultdict(Counter)
+    stated: dict[str, Counter[str]] = defaultdict(Counter)
+    placed: dict[str, Counter[str]] = defaultdict(Counter)
+    values: dict[str, list[tuple[facts.Quantity, int]]] = defaultdict(list)
+    table = facts.drugs()
+    for number, sentence in enumerate(built.sentences):
+        mentions = _mentions(text, sentence)
+        own = without is not None and sentence.start >= without[0] and sentence.end <= without[1]
+        for meaning in {m.token.meaning for m in mentions}:
+            holding[meaning].append(number)
+        for mention in mentions:
+            name = (
+                "denied"
+                if mention.negated
+                else "relative"
+                if mention.relative
+                else "supposed"
+                if mention.supposed
+                else "affirmed"
+            )
+            (stated if own else polarity)[mention.token.meaning][name] += 1
+            if codes := table.get(mention.token.word):
+                built.drugs.add(mention.token.word)
+                built.codes |= codes
+        sided: set[str] = set()
+        for _, side, about in _sided(mentions, text):
+            for meaning in about:
+                (placed if own else sides)[meaning][side] += 1
+                sided.add(meaning)
+        for mention in mentions:
+            if mention.token.meaning not in sided:
+                (placed if own else sides)[mention.token.meaning]["-"] += 1
+    for meaning, counts in stated.items():
+        polarity.setdefault(meaning, counts)
+    for meaning, counts in placed.items():
+        if not any(side != "-" for side in sides.get(meaning, ())):
+            sides[meaning] = counts
+    starts = [sentence.start for sentence in built.sentences]
+    for quantity in facts.quantities(text):
+        number = max(0, bisect_right(starts, quantity.start) - 1)
+        values[str(quantity.value.normalize())].append((quantity, number))
+    built.dates = facts.dates(text)
+    built.holding, built.polarity, built.sides, built.values = (
+        dict(holding),
+        dict(polarity),
+        dict(sides),
+        dict(values),
+    )
+    by_base: dict[str, list[tuple[facts.Quantity, int]]] = defaultdict(list)
+    for places in values.values():
+        for quantity, number in places:
+            if quantity.dimension:
+                by_base[f"{quantity.dimension}:{quantity.base}"].append((quantity, number))
+    built.values.update(by_base)
+    return built
+
+
+# ---- the check
+
+
+def check(conclusion: str, source: str, own: tuple[int, int] | None = None) -> list[Sentence]:
+    """Look up each sentence of ``conclusion`` in ``source``.
+
+    Args:
+        conclusion: what is checked.
+        source: the report.
+        own: where the report's own conclusion stands, if it has one. It may state what the
+            rest does not (a date of follow-up), and is not believed against the rest.
+
+    Returns:
+        One ``Sentence`` each, in order: text with its runs of spaces reduced to one, whether
+        the source supports all of it, the source's closest passages (code points, at most
+        three), and in French what could not be found.
+    """
+    read = index(source, own)
+    return [
+        _check_one(conclusion, sentence, read)
+        for sentence in cutting.sentences(conclusion, _as_prose(conclusion))
+    ]
+
+
+def _as_prose(text: str) -> list[cutting.Line]:
+    """Lines of a conclusion: all of it is meant to be read, whatever a line looks like."""
+    return [
+        cutting.Line(
+            line.start,
+            line.end,
+            line.start,
+            "blank" if line.kind == "blank" else "item" if line.kind == "item" else "prose",
+            "",
+        )
+        for line in cutting.lines(text)
+    ]
+
+
+def _check_one(conclusion: str, sentence: cutting.Sentence, read: Index) -> Sentence:
+    text = conclusion[sentence.start : sentence.end]
+    mentions = _mentions(conclusion, sentence)
+    chosen = _evidence(mentions, conclusion, sentence, read)
+    reasons = list(
+        dict.fromkeys(
+            [
+                *_numbers(conclusion, sentence, mentions, read),
+                *_dates(conclusion, sentence, read),
+                *_drugs(mentions, conclusion, read),
+                *_sides(mentions, conclusion, read),
+                *_polarity(mentions, conclusion, read),
+                *_words(mentions, conclusion, read),
+            ]
+        )
+    )
+    if not reasons and not chosen and any(not m.token.stop for m in mentions):
+        reasons.append("Aucun passage du compte rendu ne correspond à cette phrase.")
+    return Sentence(
+        text=" ".join(text.split()),
+        supported=not reasons,
+        evidence=[Evidence(start=read.sentences[n].start, end=read.sentences[n].end) for n in chosen],
+        reasons=reasons,
+    )
+
+
+def _content(mentions: Iterable[_Mention]) -> list[str]:
+    return list(
+        dict.fromkeys(m.token.meaning for m in mentions if not m.token.stop and m.token.word not in _LINK)
+    )
+
+
+def _evidence(
+    mentions: list[_Mention], conclusion: str, sentence: cutting.Sentence, read: Index
+) -> list[int]:
+    """Numbers of the source sentences that cover most of the sentence's words and numbers, greedily."""
+    wanted = {meaning: read.weight(meaning) for meaning in _content(mentions) if meaning in read.holding}
+    for quantity in facts.quantities(conclusion, sentence.start, sentence.end):
+        key = str(quantity.value.normalize())
+        if key in read.values:
+            wanted["#" + key] = 2.0
+    chosen: list[int] = []
+    total = sum(wanted.values())
+    while wanted and len(chosen) < MAX_EVIDENCE:
+        scores: Counter[int] = Counter()
+        for meaning, weight in wanted.items():
+            places = [n for _, n in read.values[meaning[1:]]] if meaning[0] == "#" else read.holding[meaning]
+            for number in dict.fromkeys(places[:MAX_READ]):
+                scores[number] += weight  # type: ignore[assignment]
+        best, score = max(scores.items(), key=lambda item: (item[1], -item[0]))
+        if score < 0.15 * total and chosen:
+            break
+        chosen.append(best)
+        wanted = {m: w for m, w in wanted.items() if best not in _places(read, m)}
+    return chosen
+
+
+def _places(read: Index, meaning: str) -> set[int]:
+    if meaning[0] == "#":
+        return {n for _, n in read.values[meaning[1:]]}
+    return set(read.holding[meaning])
+
+
+def _numbers(conclusion: str, sentence: cutting.Sentence, mentions: list[_Mention], read: Index) -> list[str]:
+    reasons = []
+    for quantity in facts.quantities(conclusion, sentence.start, sentence.end):
+        written = " ".join(conclusion[quantity.start : quantity.end].split())
+        same_value = read.values.get(str(quantity.value.normalize()), [])
+        if quantity.dimension:
+            same = read.values.get(f"{quantity.dimension}:{quantity.base}", [])
+            # a table writes its units in another column, and « 38,2 » or « TA 148 » often have none
+            bare = [(q, n) for q, n in same_value if not q.dimension]
+            places = same + bare
+            if not places and same_value:
+                other = same_value[0][0]
+                reasons.append(
+                    f"« {written} » : le compte rendu écrit « {' '.join(read.text[other.start : other.end].split())} »."
+                )
+                continue
+        else:
+            places = same_value
+        if not places:
+            reasons.append(f"« {written} » n'est pas dans le compte rendu.")
+            continue
+        if quantity.dimension in ("years", "clock"):
+            continue  # an age, a time: told in too many ways
+        about = _about(quantity, mentions)
+        known = [meaning for meaning in about if meaning in read.holding]
+        if known and not any(_near(read, number, known) for _, number in places[:MAX_READ]):
+            reasons.append(f"« {written} » n'est pas rattaché à la même chose dans le compte rendu.")
+    return reasons
+
+
+def _about(quantity: facts.Quantity, mentions: list[_Mention]) -> list[str]:
+    """Meanings of the words around a number, which say what it measures."""
+    before = [m for m in mentions if m.token.end <= quantity.start and _names_something(m)]
+    after = [m for m in mentions if m.token.start >= quantity.end and _names_something(m)]
+    return [m.token.meaning for m in before[-WINDOW:] + after[:2]]
+
+
+def _near(read: Index, number: int, meanings: list[str]) -> bool:
+    """Whether a source sentence, or one of its neighbours, holds one of these."""
+    row = read.sentences[number].kind == "table"  # rows are about different things; sentences go on
+    for place in (number,) if row else (number, number - 1, number + 1):
+        if 0 <= place < len(read.sentences):
+            for meaning in meanings:
+                held = read.holding[meaning]
+                at = bisect_right(held, place)
+                if at and held[at - 1] == place:
+                    return True
+    return False
+
+
+def _dates(conclusion: str, sentence: cutting.Sentence, read: Index) -> list[str]:
+    return [
+        f"La date « {' '.join(conclusion[date.start : date.end].split())} » n'est pas dans le compte rendu."
+        for date in facts.dates(conclusion, sentence.start, sentence.end)
+        if not any(date.agrees(other) and _as_precise(date, other) for other in read.dates)
+    ]
+
+
+def _as_precise(claimed: facts.Date, written: facts.Date) -> bool:
+    """« le 12 mars » is not supported by « mars »; « mars 2024 » is by « 12/03 » alone."""
+    return not (claimed.day is not None and written.day is None) and not (
+        claimed.month is not None and written.month is None
+    )
+
+
+def _drugs(mentions: list[_Mention], conclusion: str, read: Index) -> list[str]:
+    table = facts.drugs()
+    reasons = []
+    for mention in mentions:
+        token = mention.token
+        codes = table.get(token.word)
+        if not codes or token.word in read.drugs or token.meaning in read.holding:
+            continue
+        if codes & read.codes:
+            continue  # brand and substance of the same ATC code
+        reasons.append(
+            f"Le médicament « {conclusion[token.start : token.end]} » n'est pas dans le compte rendu."
+        )
+    return reasons
+
+
+def _sides(mentions: list[_Mention], conclusion: str, read: Index) -> list[str]:
+    reasons = []
+    for number, side, about in _sided(mentions, conclusion):
+        written = conclusion[mentions[number].token.start : mentions[number].token.end]
+        known = [meaning for meaning in about if meaning in read.sides]
+        if not known:
+            continue
+        seen: Counter[str] = Counter()
+        for meaning in known:
+            seen.update({s: n for s, n in read.sides[meaning].items() if s != "-"})
+        nearest = Counter({s: n for s, n in read.sides[known[0]].items() if s != "-"})
+        of = nearest or seen
+        if of[side] or (side in "DG" and of["B"] and not of["D" if side == "G" else "G"]):
+            continue
+        if side == "B" and of["D"] and of["G"]:
+            continue
+        if of:
+            others = " et ".join(_SIDE_NAMES[s] for s, n in of.items() if n)
+            reasons.append(f"Côté « {written} » : le compte rendu dit « {others} ».")
+        else:
+            reasons.append(f"Le côté « {written} » n'est pas précisé dans le compte rendu.")
+    return reasons
+
+
+def _polarity(mentions: list[_Mention], conclusion: str, read: Index) -> list[str]:
+    reasons = []
+    for mention in mentions:
+        token = mention.token
+        seen = read.polarity.get(token.meaning)
+        if (
+            not seen
+            or token.stop
+            or token.word in _LINK
+            or len(token.word) < 3
+            or token.word in _SIDES
+            or token.word in _SUPPOSED
+        ):
+            continue
+        written = conclusion[token.start : token.end]
+        if mention.head and not seen["denied"] and seen["affirmed"]:
+            reasons.append(f"« {written} » est affirmé dans le compte rendu, nié ici.")
+        elif not mention.negated and seen["denied"] and not seen["affirmed"] and not seen["supposed"]:
+            reasons.append(f"« {written} » est nié dans le compte rendu, affirmé ici.")
+        elif not mention.negated and not mention.supposed and seen["supposed"] and not seen["affirmed"]:
+            reasons.append(f"« {written} » n'est qu'une hypothèse dans le compte rendu.")
+        elif (
+            not mention.negated
+            and not mention.relative
+            and seen["relative"]
+            and not (seen["affirmed"] or seen["supposed"])
+        ):
+            reasons.append(f"« {written} » concerne un parent du patient dans le compte rendu.")
+    return reasons
+
+
+def _words(mentions: list[_Mention], conclusion: str, read: Index) -> list[str]:
+    """Diagnoses and clinical words that the report never writes, and sentences that share too little with it."""
+    content = [
+        m for m in mentions if not m.token.stop and m.token.word not in _LINK and m.token.word not in _SIDES
+    ]
+    content = [m for m in content if not m.token.word[0].isdigit()]
+    known = facts.diagnosis_words()
+    table = facts.drugs()
+
+    def held(mention: _Mention) -> bool:
+        return mention.token.meaning in read.holding or bool(
+            table.get(mention.token.word, frozenset()) & read.codes
+        )
+
+    missing = [m for m in content if not held(m)]
+    clinical = [
+        m
+        for m in missing
+        if (m.token.meaning in known or m.token.meaning[0] == "=" or facts.is_clinical(m.token.word))
+        and m.token.word not in table
+    ]
+    reasons = [
+        f"« {conclusion[m.token.start : m.token.end]} » n'est pas dans le compte rendu." for m in clinical
+    ]
+    weights = {m.token.meaning: read.weight(m.token.meaning) for m in content}
+    covered = sum(weights.values()) - sum(weights[meaning] for meaning in {m.token.meaning for m in missing})
+    if not reasons and len(weights) >= 2 and covered < MIN_COVERAGE * sum(weights.values()):
+        words = list(dict.fromkeys(conclusion[m.token.start : m.token.end] for m in missing))[:4]
+        reasons.append(f"Trop peu de cette phrase se retrouve dans le compte rendu ({', '.join(words)}).")
+    return reasons

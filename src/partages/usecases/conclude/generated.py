@@ -1,0 +1,101 @@
+"""A conclusion written by a model, piece by piece, and stopped when it turns in circles."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from partages.errors import GeneratorError
+from partages.models.generator import Generator
+from partages.models.openai import PromptTooLong
+from partages.text import fold
+from partages.usecases.conclude import passages as cutting
+from partages.usecases.conclude.extractive import reduce
+from partages.usecases.conclude.prompt import STOP, prompt
+
+MATERIAL = 24_000
+"""Characters of the report that a conversation model reads: 8,000 tokens or so."""
+BASE_MATERIAL = 4_500
+"""The same for a base model: with the examples and the answer it fits 4,096 tokens."""
+MIN_MATERIAL = 1_000
+TOKENS_A_SENTENCE = 60
+REPEATED_WORDS = 6
+"""Words in a row that, written a second time, show that the model turns in circles."""
+
+
+def write(
+    text: str, generator: Generator, max_sentences: int, without: tuple[int, int] | None = None
+) -> Iterator[str]:
+    """Yield the conclusion as it is written.
+
+    A report that the model's context cannot hold is reduced to its best sentences, by half
+    each time the server refuses it.
+
+    Raises:
+        GeneratorError: the server failed. GeneratorUnavailable: it cannot be reached.
+    """
+    room = BASE_MATERIAL if generator.is_base else MATERIAL
+    while True:
+        asked = prompt(reduce(text, room, without), max_sentences)
+        pieces = generator.stream(
+            asked,
+            max_tokens=TOKENS_A_SENTENCE * max_sentences,
+            stop=STOP if generator.is_base else (),
+        )
+        try:
+            with closing(pieces):  # type: ignore[type-var]
+                yield from _until_repetition(pieces, max_sentences)
+            return
+        except PromptTooLong:
+            room = min(room, len(text)) // 2
+            if room < MIN_MATERIAL:
+                raise
+
+
+def _until_repetition(pieces: Iterator[str], max_sentences: int) -> Iterator[str]:
+    written = ""
+    for piece in pieces:
+        if not written:
+            piece = piece.lstrip()
+        written += piece
+        if piece:
+            yield piece
+        if turns_in_circles(written) or len(cutting.sentences(written)) > max_sentences:
+            return
+
+
+def turns_in_circles(written: str) -> bool:
+    """Whether the last words have been written before."""
+    words = fold(written).split()
+    if len(words) < 2 * REPEATED_WORDS:
+        return False
+    last = words[-REPEATED_WORDS:]
+    return any(words[at : at + REPEATED_WORDS] == last for at in range(len(words) - 2 * REPEATED_WORDS + 1))
+
+
+def tidy(written: str, max_sentences: int) -> str:
+    """What is kept of an answer: whole sentences, each once, no more than asked.
+
+    Raises:
+        GeneratorError: nothing usable is left.
+    """
+    kept: list[str] = []
+    seen: set[str] = set()
+    sentences = cutting.sentences(written, _prose(written))
+    for sentence in sentences:
+        quoted = " ".join(written[sentence.start : sentence.end].split())
+        cut_short = sentence is sentences[-1] and quoted[-1] not in ".!?…" and len(sentences) > 1
+        if cut_short or fold(quoted) in seen or turns_in_circles(" ".join([*kept, quoted])):
+            continue
+        seen.add(fold(quoted))
+        kept.append(quoted)
+    if not kept:
+        raise GeneratorError(
+            "Le modèle n'a rien écrit d'utilisable : choisissez l'ébauche extraite, ou un modèle plus grand."
+        )
+    return " ".join(kept[:max_sentences])
+
+
+def _prose(text: str) -> list[cutting.Line]:
+    return [
+        cutting.Line(line.start, line.end, line.start, "blank" if line.kind == "blank" else "prose", "")
+        for line in cutting.lines(text)
+    ]
