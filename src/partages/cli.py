@@ -237,6 +237,43 @@ def serve(host: str, port: int) -> None:
     run_server(_settings(), host, port, lambda message: click.echo(message, err=True))
 
 
+@cli.group(help="Les modèles de génération : ce qui est là, sous quelle licence, et si cela marche.")
+def models() -> None:
+    """The group of commands about generators."""
+
+
+@models.command("list", help="Liste les modèles accessibles, leur licence et leur taille.")
+@click.option("--format", "output_format", type=click.Choice(["text", "jsonl"]), default="text")
+def list_command(output_format: str) -> None:
+    """Print the catalogue."""
+    import dataclasses
+    import json
+
+    from partages.models.catalogue import list_models
+
+    for model in list_models(_settings()):
+        if output_format == "jsonl":
+            click.echo(json.dumps(dataclasses.asdict(model), ensure_ascii=False))
+            continue
+        size = f"{model.size / 1e6:.0f} Mo" if model.size else "taille inconnue"
+        chosen = " (utilisé)" if model.selected else ""
+        click.echo(f"{model.name}{chosen}\n  {model.origin}, {model.licence or 'licence inconnue'}, {size}")
+        click.echo(f"  {model.note}")
+
+
+@models.command(
+    "check", help="Essaie le modèle choisi : fichier, démarrage, réponse, réponse conforme à un schéma."
+)
+def check_command() -> None:
+    """Try the selected model for real; status 1 when something fails."""
+    from partages.models.catalogue import check_selected
+
+    checks = check_selected(_settings())
+    for check in checks:
+        click.echo(f"{'✓' if check.passed else '✗'} {check.name} : {check.detail}")
+    sys.exit(0 if all(check.passed for check in checks) else 1)
+
+
 for _usecase in all_usecases().values():
     cli.add_command(_usecase_command(_usecase))
 

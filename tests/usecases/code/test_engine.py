@@ -4,7 +4,7 @@ import pytest
 
 from partages.documents import Document
 from partages.errors import EmptyDocument
-from partages.terminologies.cim10 import UnknownCode
+from partages.terminologies.cim10 import MCO, UnknownCode, load
 from partages.usecases.code.engine import code
 from partages.usecases.code.schema import CodeResult, Options
 
@@ -112,3 +112,24 @@ def test_an_unknown_code_is_refused() -> None:
 def test_nothing_to_read_is_refused(text: str) -> None:
     with pytest.raises(EmptyDocument):
         propose(text)
+
+
+def test_a_lasting_disease_of_the_history_does_not_lead() -> None:
+    result = propose("Antécédents : HTA, BPCO.\nConclusion : pyélonéphrite aiguë.")
+    assert [p.code for p in result.codes if p.role == "DP"] == ["N10"]
+    assert {"I10", "J449"} <= {p.code for p in result.codes if p.role == "DAS"}
+
+
+def test_no_code_forbidden_everywhere_is_proposed(result: CodeResult) -> None:
+    types = {p.code: load()[p.code].type for p in result.codes}
+    assert MCO.FORBIDDEN not in types.values()
+
+
+def test_top_bounds_the_proposals() -> None:
+    assert len(propose(REPORT, top=2).codes) == 2
+
+
+def test_offsets_hold_in_a_messy_text() -> None:
+    text = "\N{GRINNING FACE}\r\nConclusion\N{NO-BREAK SPACE}:\tœdème aigu du poumon\f\r\n"
+    evidence = propose(text).codes[0].evidence[0]
+    assert text[evidence.start : evidence.end] == "œdème aigu du poumon"
