@@ -212,9 +212,7 @@ def _mentions(text: str, sentence: cutting.Sentence) -> list[_Mention]:
     for number, token in enumerate(words):
         gap = text[before : token.start]
         before = token.end
-        if (
-            any(mark in gap for mark in ".;:\n") and not gap.strip(" \t\r\n") == ""
-        ) or token.word in _ENDS_SCOPE:
+        if (any(mark in gap for mark in ".;:\n") and gap.strip(" \t\r\n") != "") or token.word in _ENDS_SCOPE:
             negated = head = supposed = False
         if "," in gap or token.word in ("et", "ou", "ni"):
             # « pas de fièvre, frissons ni toux » goes on; « pas de fièvre, toux grasse » is left undecided

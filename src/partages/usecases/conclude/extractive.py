@@ -118,10 +118,7 @@ def draft(text: str, max_sentences: int, without: tuple[int, int] | None = None)
 
 def reduce(text: str, characters: int, without: tuple[int, int] | None = None) -> str:
     """The best sentences of the report, in its order, within so many characters: what a model reads."""
-    if without:
-        text_length = len(text) - (without[1] - without[0])
-    else:
-        text_length = len(text)
+    text_length = len(text) - (without[1] - without[0]) if without else len(text)
     if text_length <= characters:
         return (text[: without[0]] + text[without[1] :] if without else text).strip()
     kept, length = [], 0
@@ -150,7 +147,7 @@ def rank(text: str, without: tuple[int, int] | None = None, *, tables: bool = Fa
     centre: Counter[str] = Counter()
     for sentence, words in zip(everything, spelled, strict=True):
         if sentence.kind in ("prose", "item"):
-            centre.update({word: count * weight[word] for word, count in words.items()})  # type: ignore[arg-type]
+            centre.update({word: count * weight[word] for word, count in words.items()})
     length = math.sqrt(sum(value * value for value in centre.values())) or 1.0
     found = []
     for number, (sentence, words) in enumerate(zip(everything, spelled, strict=True)):

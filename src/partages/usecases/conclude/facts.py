@@ -360,9 +360,8 @@ def dates(text: str, start: int = 0, end: int | None = None) -> list[Date]:
         found.append(Date(m.start(), m.end(), int(m[2]), int(m[1]), None))
     for m in _LETTERS.finditer(text, start, end):
         month = _MONTHS[fold(m[2])]
-        if not m[1] and not m[3] and fold(m[2]) in ("mars", "mai", "sept", "avr", "dec", "nov", "oct", "fev"):
-            if fold(m[2]) not in ("mars", "mai"):
-                continue
+        if not m[1] and not m[3] and fold(m[2]) in ("sept", "avr", "dec", "nov", "oct", "fev"):
+            continue
         found.append(
             Date(m.start(), m.end(), int(m[3]) if m[3] else None, month, int(m[1]) if m[1] else None)
         )

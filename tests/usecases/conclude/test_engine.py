@@ -1,0 +1,60 @@
+"""The conclusion that is there, the one that is drafted, and what the report does not support."""
+
+import pytest
+
+from partages.documents import Document
+from partages.models.generator import ScriptedGenerator
+from partages.resources import Resources
+from partages.samples import all_samples
+from partages.usecases.conclude import USECASE
+from partages.usecases.conclude.schema import ConcludeResult, Options
+
+REPORT = (
+    "Motif : dyspnée.\nPatiente de 80 ans, HTA. Pas de fièvre. Œdème aigu du poumon. Furosémide 40 mg par jour.\n"
+    "Radiographie : épanchement pleural droit. Évolution favorable, sortie à domicile le 14 mars 2024.\n"
+)
+
+
+def conclude(text: str, resources: Resources | None = None, **options: object) -> ConcludeResult:
+    result = USECASE.run(Document("a", text), Options.model_validate(options), resources or Resources())
+    assert isinstance(result, ConcludeResult)
+    return result
+
+
+def test_the_conclusion_that_is_there_is_taken() -> None:
+    written = "Œdème aigu du poumon d'évolution favorable sous furosémide 40 mg par jour."
+    assert written in conclude(f"{REPORT}CONCLUSION : {written}\n").conclusion
+
+
+@pytest.mark.parametrize(
+    ("sentence", "supported"),
+    [
+        ("Œdème aigu du poumon traité par furosémide 40 mg par jour.", True),
+        ("Œdème aigu du poumon traité par furosémide 80 mg par jour.", False),
+        ("Épanchement pleural gauche.", False),
+        ("Patiente fébrile avec fièvre élevée.", False),
+        ("Traitement par amiodarone.", False),
+        ("Sortie le 24 mars 2024.", False),
+    ],
+)
+def test_what_the_report_does_not_support_is_marked(sentence: str, supported: bool) -> None:
+    (checked,) = conclude(REPORT, conclusion=sentence).sentences
+    assert checked.supported is supported
+    assert supported or checked.reasons
+    assert all(0 <= e.start < e.end <= len(REPORT) for e in checked.evidence)
+
+
+@pytest.mark.parametrize("sample", all_samples(), ids=lambda sample: sample.name)
+def test_a_draft_is_made_of_the_report_and_supported(sample) -> None:  # type: ignore[no-untyped-def]
+    result = conclude(sample.text, engine="extractive")
+    assert result.conclusion.strip()
+    assert all(sentence.supported for sentence in result.sentences)
+
+
+def test_a_generated_draft_is_streamed_then_checked() -> None:
+    resources = Resources(generator=ScriptedGenerator(["Œdème aigu du poumon. Furosémide 80 mg par jour."]))
+    assert USECASE.stream
+    *pieces, last = USECASE.stream(Document("a", REPORT), Options(engine="generated"), resources)
+    assert pieces
+    assert isinstance(last, ConcludeResult)
+    assert [sentence.supported for sentence in last.sentences] == [True, False]

@@ -1,0 +1,152 @@
+"""What is masked, what is not, and what the text becomes. Each line can be read by a physician."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partages.documents import Document
+from partages.errors import BadDocument
+from partages.text import fold
+from partages.usecases.base import SpanResult
+from partages.usecases.pseudonymise.engine import detect, pseudonymise
+from partages.usecases.pseudonymise.identifiers import luhn, nir_key
+from partages.usecases.pseudonymise.schema import Options
+from partages.usecases.pseudonymise.surrogate_dates import in_words, shift
+
+MARK = re.compile(r"<(\w+)>(.*?)</\1>", re.S)
+
+
+def check(marked: str) -> None:
+    """The fast engine finds exactly the marked spans."""
+    text, expected, at = "", [], 0
+    for match in MARK.finditer(marked):
+        text += marked[at : match.start()]
+        expected.append((match[1], match[2]))
+        text += match[2]
+        at = match.end()
+    text += marked[at:]
+    assert [(span.label, text[span.start : span.end]) for span in detect(text, statistical=False)] == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Madame <Nom>DURAND</Nom> <Prenom>Élise</Prenom>, née <Nom>MARTIN</Nom> le <DateNaissancePatient>03/02/1951</DateNaissancePatient>.",
+        "Vu par le Dr <Prenom>Pierre</Prenom> <Nom>Blanc</Nom> et le Pr <Prenom>H.</Prenom> <Nom>LEMAIRE</Nom>.",
+        "Cher Docteur <Nom>Nguyen</Nom>, votre patiente Mme <Nom>Rose</Nom> va bien.",
+        "Hospitalisé du <DateIdentifiante>04/03</DateIdentifiante> au <DateIdentifiante>14/03/2024</DateIdentifiante>.",
+        "Sortie le <DateIdentifiante>douze mars deux mille vingt-quatre</DateIdentifiante>, contrôle le <DateIdentifiante>1er avril 2024</DateIdentifiante>.",
+        "IPP : <CodeIdentifiant>8004512</CodeIdentifiant>, NDA <CodeIdentifiant>240031778</CodeIdentifiant>",
+        "Tél. : <NumeroTelephone>01 99 00 12 34</NumeroTelephone>, <AdresseEmail>a.b@exemple.example</AdresseEmail>",
+        "<Adresse>3 bis rue des Lilas</Adresse> <CodePostal>91300</CodePostal> <Ville>MASSY</Ville>",
+        "Transfert au CHU de <Etablissement>Nantes</Etablissement>.",
+        "Sa fille <Prenom>Sophie</Prenom> est prévenue.",
+        "mr <Nom>dupont</Nom> se plaint de douleurs.",
+    ],
+)
+def test_what_identifies_is_found_alone(line: str) -> None:
+    check(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Maladie de Parkinson, syndrome de Guillain-Barré, score de Glasgow à 15, Doppler normal.",
+        "TA 12/8, EVA 4/5, Hb 9,8 g/dL, plaquettes 250 000/mm3, créatinine 112 µmol/L.",
+        "Escherichia coli sensible, Port-a-Cath en place, KARDEGIC 75 mg/j.",
+        "Petit épanchement, rose et blanc. Pas de fièvre.",
+        "COMPTE RENDU D'HOSPITALISATION\nMOTIF : DYSPNÉE\nCONCLUSION : BRONCHITE",
+    ],
+)
+def test_care_is_left_alone(line: str) -> None:
+    check(line)
+
+
+def test_a_name_found_once_is_found_everywhere() -> None:
+    text = "Mme LEFEBVRE-KOSKAS.\nLefebvre-Koskas a bien dormi. lefebvre koskas sort demain."
+    assert sum(span.label == "Nom" for span in detect(text, statistical=False)) == 3
+
+
+def test_surrogates_are_consistent_and_keep_intervals() -> None:
+    text = "Mme DURAND, entrée le 04/03/2024, sortie le 14/03/2024. Durand va bien."
+    result = pseudonymise(Document("a", text), Options(engine="fast"))
+    match = re.fullmatch(
+        r"Mme ([A-ZÉ]+), entrée le (\d\d)/(\d\d)/(\d{4}), sortie le (\d\d)/(\d\d)/(\d{4})\. (\w+) va bien\.",
+        result.text,
+    )
+    assert match
+    assert fold(match[1]) == fold(match[8]) != "durand"
+    import datetime
+
+    entry = datetime.date(int(match[4]), int(match[3]), int(match[2]))
+    leave = datetime.date(int(match[7]), int(match[6]), int(match[5]))
+    assert (leave - entry).days == 10
+    assert entry.weekday() == datetime.date(2024, 3, 4).weekday()
+
+
+def test_one_key_gives_one_surrogate_across_documents() -> None:
+    options = Options(engine="fast", key="secret")
+    first = pseudonymise(Document("a", "Mme DURAND tousse."), options).text
+    second = pseudonymise(Document("b", "Ce jour Mme DURAND va mieux."), options).text
+    assert first.split()[1] == second.split()[3]
+
+
+def test_tags_number_each_person() -> None:
+    text = "Mme DURAND et Dr PETIT. Mme DURAND sort."
+    assert pseudonymise(Document("a", text), Options(engine="fast", rendering="tags")).text == (
+        "Mme [Nom_1] et Dr [Nom_2]. Mme [Nom_1] sort."
+    )
+
+
+def test_corrected_spans_are_taken_as_they_are() -> None:
+    spans = [SpanResult(start=0, end=4, label="Ville")]
+    result = pseudonymise(Document("a", "Toux chez Mme DURAND"), Options(spans=spans, rendering="tags"))
+    assert result.text == "[Ville_1] chez Mme DURAND"
+    with pytest.raises(BadDocument, match="fin du texte"):
+        pseudonymise(Document("a", "Toux"), Options(spans=[SpanResult(start=0, end=9, label="Ville")]))
+
+
+@pytest.mark.parametrize(
+    ("written", "moved"),
+    [("12/03/2024", "30/07/2024"), ("12 MARS 2024", "30 JUILLET 2024"), ("2024-03-12", "2024-07-30"), ("12/03", "30/07"),
+     ("douze mars deux mille vingt-quatre", "trente juillet deux mille vingt-quatre"), ("30/02/2024", None)],
+)  # fmt: skip
+def test_dates_move_in_their_own_form(written: str, moved: str | None) -> None:
+    assert shift(written, 140, 2024) == moved
+
+
+def test_numbers_and_keys() -> None:
+    assert in_words(1971) == "mille neuf cent soixante-et-onze".replace("-et-", " et ")
+    assert in_words(84) == "quatre-vingt-quatre"
+    assert luhn("79927398713")
+    assert not luhn("79927398710")
+    assert nir_key("2510291345012") == 97 - 2510291345012 % 97
+
+
+PIECES = st.sampled_from(
+    ["Mme DURAND", " Dr Petit", "\r\n", "\t", "\f", "\u00a0", "🩺", "e\u0301", "\u200f", "\u00ad", " le 12/03/2024 ", "IPP 8004512",
+     "Tél 01 99 00 12 34", " CHU de Nantes", "\0", "ﬁn", ". ", "(", "née le 3 mai 1950", "12 rue X"]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(PIECES, max_size=20).map("".join)
+    | st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=80)
+)
+def test_any_text_gives_ordered_disjoint_spans_inside_it(text: str) -> None:
+    result = pseudonymise(Document("a", text), Options(engine="fast"))
+    end = 0
+    for span in result.spans:
+        assert end <= span.start < span.end <= len(text)
+        end = span.end
+
+
+@pytest.mark.slow
+def test_the_statistical_voice_keeps_the_same_promises() -> None:
+    text = "Maladie de Parkinson. Jeanne Lefranc-Duval a été vue. Œdème.\r\n" * 400
+    spans = detect(text)
+    assert all(0 <= span.start < span.end <= len(text) for span in spans)
+    assert not any("Parkinson" in text[span.start : span.end] for span in spans)
