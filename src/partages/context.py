@@ -38,7 +38,7 @@ def _pipeline() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Loads spaCy's entry points: once edsnlp is imported, spacy.load would miss factories.
-        spacy.blank("fr")
+        spacy.blank("xx")
         import edsnlp
         from loguru import logger
 

@@ -75,6 +75,8 @@ def find_dates(text: str) -> Iterator[Finding]:
     for rule, score, pattern in PATTERNS:
         for match in pattern.finditer(text):
             start, end = match.span()
+            if "apgar" in text[max(0, start - 20) : start].casefold():
+                continue
             if text[end - 1] == "." and rule != "spelled" and not text[end - 2].isdigit():
                 end -= text[end:].lstrip(" ")[:1].isupper() or end == len(text)
             yield _dated(text, start, end, score, rule)

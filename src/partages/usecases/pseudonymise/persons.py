@@ -72,7 +72,7 @@ _OTHER_LABEL = re.compile(
     re.I,
 )
 _RELATIVE = re.compile(
-    r"(?<!\w)(?:son|sa|ses|leur|la|le|une?|mon|ma)\s(?:petite?[ -])?(?:fils|fille|[ée]poux|[ée]pouse|mari|femme|conjointe?|compagnon|compagne|fr[èe]re|s(?:œ|oe)ur|m[èe]re|p[èe]re|neveu|ni[èe]ce|cousine?|voisine?|amie?"
+    r"(?<!\w)(?:[Ss]on|[Ss]a|[Ss]es|[Ll]eur|[Ll]a|[Ll]e|[Uu]ne?|[Mm]on|[Mm]a)\s(?:petite?[ -])?(?:fils|fille|[ée]poux|[ée]pouse|mari|femme|conjointe?|compagnon|compagne|fr[èe]re|s(?:œ|oe)ur|m[èe]re|p[èe]re|neveu|ni[èe]ce|cousine?|voisine?|amie?"
     rf"|concubine?|ex-[ée]pouse|ex-mari|belle-fille|beau-fils|gendre|tante|oncle|jumeau|jumelle|enfant|b[ée]b[ée])s?(?:\s(?:a[iî]n[ée]e?|cadette?|jumelle|unique))?\s?[,:(]?\s?(?:\(?pr[ée]nomm[ée]e?\s)?(?=[{_U}])"
 )
 _PREFIX_OF_EPONYM = re.compile(
@@ -108,6 +108,8 @@ def sequence(text: str, at: int, *, most: int = 4, lower: bool = False) -> list[
             break
         kind = match.lastgroup or "name"
         value = match.group()
+        if kind == "initial" and value.startswith("M. "):
+            break  # a title, not an initial
         if kind == "name" and _stops(value, first=not tokens):
             break
         if (
