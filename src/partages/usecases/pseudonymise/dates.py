@@ -63,7 +63,7 @@ _LONE_YEAR = re.compile(
     re.I,
 )
 _BIRTH = re.compile(
-    r"(?:\bn[ée]+(?:\(?e\)?)?|ddn|d\.d\.n\.?|naissance|\bnaiss?\.?|date de nais\w*|\bn\(e\))"
+    r"(?:\bn(?:é|ee|É|EE)(?:\(?e\)?)?|ddn|d\.d\.n\.?|naissance|\bnaiss?\.?|date de nais\w*|\bn\(e\))"
     r"[\s:.,|*]{0,8}(?:[A-ZÉ][\w'É-]{0,20}\s+){0,3}(?:le\s*:?\s*)?(?:(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)\s)?$",
     re.I,
 )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from partages.usecases.pseudonymise.finding import Finding
-from partages.usecases.pseudonymise.gazetteers import communes, is_word
+from partages.usecases.pseudonymise.gazetteers import communes
 from partages.usecases.pseudonymise.schema import Categorie
 
 # label -> (CodeType, RoleNUM); the most specific first
@@ -209,7 +209,8 @@ def find_addresses(text: str) -> Iterator[Finding]:
         if not town:
             continue
         known = _is_town(town, code)
-        score = 0.95 if known else (0.85 if not is_word(town) or _opens_address(text, match.start()) else 0.4)
+        opens = len(town) > 2 and " " not in match.group(1) and _opens_address(text, match.start())
+        score = 0.95 if known else (0.85 if opens else 0.4)
         if score >= 0.5:
             yield Finding(*match.span(1), Categorie.CODE_POSTAL, score, "postal code", role)
             start = match.start(2)
@@ -238,7 +239,7 @@ def _is_town(name: str, code: str | None) -> bool:
 
 def _opens_address(text: str, at: int) -> bool:
     line = line_before(text, at)
-    return not line.strip(" -•") or re.search(_STREET, line, re.I) is not None or line.rstrip().endswith(",")
+    return not line.strip(" -•") or re.search(_STREET, line, re.I) is not None
 
 
 LINE_REACH = 200

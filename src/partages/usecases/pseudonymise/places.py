@@ -198,4 +198,6 @@ def find_social(text: str) -> Iterator[Finding]:
         for match in pattern.finditer(text):
             group = next(name for name, value in match.groupdict().items() if value)
             value = match.group(group).rstrip()
+            if label == Categorie.NATIONALITE and fold(value) not in listed("nationalites"):
+                continue
             yield Finding(match.start(group), match.start(group) + len(value), label, 0.8, "social")
