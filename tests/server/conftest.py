@@ -15,10 +15,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from partages.models.generator import ScriptedGenerator
 from partages.resources import Resources
-from partages.server import api, pages
 from partages.server.app import create_app
 from partages.settings import Settings
-from tests.server import standins
+from partages.usecases import all_usecases
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -94,14 +93,11 @@ class Running:
 @pytest.fixture(scope="session")
 def served() -> Iterator[str]:
     """Address of the real application with the real engines."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api, "all_usecases", standins.usecases)
-        patch.setattr(pages, "all_usecases", standins.usecases)
-        resources = make_resources()
-        for usecase in standins.usecases().values():
-            usecase.warm(resources)
-        with Running(create_app(resources)) as running:
-            yield running.url
+    resources = make_resources()
+    for usecase in all_usecases().values():
+        usecase.warm(resources)
+    with Running(create_app(resources)) as running:
+        yield running.url
 
 
 @pytest.fixture(scope="session")
