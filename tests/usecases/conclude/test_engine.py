@@ -51,6 +51,44 @@ def test_a_draft_is_made_of_the_report_and_supported(sample) -> None:  # type: i
     assert all(sentence.supported for sentence in result.sentences)
 
 
+@pytest.mark.parametrize(
+    ("report", "sentence", "supported"),
+    [
+        ("Arrêt de la metformine.", "Poursuite de la metformine.", False),
+        ("Arrêt de la metformine.", "Metformine arrêtée.", True),
+        ("Ceftriaxone 2 g pendant 10 jours.", "Antibiothérapie pendant 10 jours.", True),
+        ("Ceftriaxone 2 g pendant 10 jours.", "Antifongique pendant 10 jours.", False),
+        ("Carotide interne G sténosée à 80 %.", "Sténose carotidienne interne gauche.", True),
+        ("Carotide interne G sténosée à 80 %.", "Sténose carotidienne interne droite.", False),
+        ("Trois frottis négatifs.", "Deux frottis négatifs.", False),
+        ("Sérologies VIH, VHB et VHC négatives.", "Sérologie VHC positive.", False),
+        ("Patient apyrétique.", "Absence de fièvre.", True),
+        ("Monsieur, opéré d'une hernie.", "Patiente opérée d'une hernie.", False),
+        ("Drain retiré à J3, ablation des agrafes à J12.", "Agrafes à J3.", False),
+    ],
+)
+def test_contraries_classes_sides_and_counts_are_told_apart(
+    report: str, sentence: str, supported: bool
+) -> None:
+    (checked,) = conclude(report, conclusion=sentence).sentences
+    assert checked.supported is supported, checked.reasons
+
+
+@pytest.mark.parametrize("text", ["Bonjour.", "Patient vu ce jour.", "OK"])
+def test_a_text_without_anything_to_conclude_from_says_so(text: str) -> None:
+    result = conclude(text)
+    assert (result.origin, result.conclusion, result.sentences) == ("absent", "", [])
+
+
+def test_the_shortest_note_still_gives_a_draft() -> None:
+    assert conclude("Pneumopathie lobaire droite. Amoxicilline 1 g x 3.").conclusion
+
+
+def test_relatives_do_not_open_the_draft() -> None:
+    family = "Dans sa famille, sa mère est décédée d'un cancer du côlon à 79 ans."
+    assert family not in conclude(f"{family} {REPORT} {REPORT}", max_sentences=3).conclusion
+
+
 def test_a_generated_draft_is_streamed_then_checked() -> None:
     resources = Resources(generator=ScriptedGenerator(["Œdème aigu du poumon. Furosémide 80 mg par jour."]))
     assert USECASE.stream

@@ -13,10 +13,12 @@ import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
+from partages.text import fold
 from partages.usecases.base import Evidence
-from partages.usecases.conclude import facts
+from partages.usecases.conclude import contrasts, facts
 from partages.usecases.conclude import passages as cutting
 from partages.usecases.conclude.schema import Sentence
 
@@ -29,6 +31,9 @@ WINDOW = 6
 MAX_READ = 3000
 """Places of one word, or sentences that share it, that are looked at; commoner words decide nothing."""
 
+MAX_CLAUSES, MAX_CLAUSE_SENTENCE = 50, 2000
+"""Places, and characters of a sentence, that are read clause by clause; beyond, the clause decides nothing."""
+
 # ---- polarity
 
 _NEGATION = re.compile(
@@ -37,155 +42,38 @@ _NEGATION = re.compile(
     re.IGNORECASE,
 )
 _NEGATION_AFTER = frozenset(
-    [
-        "absent",
-        "absente",
-        "absents",
-        "absentes",
-        "negatif",
-        "negative",
-        "negatifs",
-        "negatives",
-        "eliminee",
-        "elimine",
-        "ecartee",
-        "ecarte",
-        "exclue",
-        "exclu",
-        "infirmee",
-        "infirme",
-        "nulle",
-        "non",
-    ]
+    """
+    absent absente absents absentes negatif negative negatifs negatives eliminee elimine ecartee
+    ecarte exclue exclu infirmee infirme nulle non
+    """.split()
 )
-_DOUBLE = frozenset(["sans", "pas", "non"])
+_DOUBLE = frozenset("sans pas non".split())
 _LINK = frozenset(
-    [
-        "de",
-        "d",
-        "du",
-        "des",
-        "la",
-        "le",
-        "l",
-        "les",
-        "un",
-        "une",
-        "autre",
-        "autres",
-        "signe",
-        "signes",
-        "argument",
-        "arguments",
-        "en",
-        "faveur",
-        "pour",
-        "notion",
-        "symptome",
-        "franc",
-        "franche",
-        "evident",
-        "evidente",
-        "patent",
-        "clinique",
-        "clairement",
-        "ni",
-        "ou",
-        "et",
-        "a",
-        "ete",
-        "eu",
-        "d'autre",
-        "nouvelle",
-        "nouveau",
-        "lesion",
-        "lesions",
-        "trouble",
-        "episode",
-        "antecedent",
-        "antecedents",
-        "image",
-        "foyer",
-        "presente",
-        "present",
-        "retrouve",
-        "retrouvee",
-        "mis",
-        "mise",
-        "evidence",
-        "particulier",
-        "recidive",
-        "aucun",
-        "aucune",
-        "caractere",
-        "contexte",
-    ]
+    """
+    de d du des la le l les un une autre autres signe signes argument arguments en faveur pour
+    notion symptome franc franche evident evidente patent clinique clairement ni ou et a ete eu
+    d'autre nouvelle nouveau lesion lesions trouble episode antecedent antecedents image foyer
+    presente present retrouve retrouvee mis mise evidence particulier recidive aucun aucune
+    caractere contexte
+    """.split()
 )
 _ENDS_SCOPE = frozenset(
-    [
-        "mais",
-        "cependant",
-        "toutefois",
-        "hormis",
-        "sauf",
-        "avec",
-        "malgre",
-        "sous",
-        "apres",
-        "devant",
-        "puis",
-        "car",
-        "donc",
-        "chez",
-        "qui",
-        "que",
-        "dont",
-        "lors",
-        "hors",
-    ]
+    """
+    mais cependant toutefois hormis sauf avec malgre sous apres devant puis car donc chez qui que
+    dont lors hors
+    """.split()
 )
 _SUPPOSED = frozenset(
-    [
-        "suspicion",
-        "suspecte",
-        "suspectee",
-        "suspecter",
-        "possible",
-        "probable",
-        "probablement",
-        "eventuel",
-        "eventuelle",
-        "evoque",
-        "evoquant",
-        "evoquee",
-        "hypothese",
-        "rechercher",
-        "recherche",
-        "eliminer",
-        "craindre",
-        "doute",
-        "redoute",
-        "suspect",
-        "suspecte",
-    ]
+    """
+    suspicion suspecte suspectee suspecter possible probable probablement eventuel eventuelle
+    evoque evoquant evoquee hypothese rechercher recherche eliminer craindre doute redoute suspect
+    """.split()
 )
 _RELATIVES = frozenset(
-    [
-        "mere",
-        "pere",
-        "frere",
-        "freres",
-        "soeur",
-        "soeurs",
-        "oncle",
-        "tante",
-        "cousin",
-        "cousine",
-        "familial",
-        "familiaux",
-        "familiale",
-        "fratrie",
-    ]
+    """
+    mere pere frere freres soeur soeurs oncle tante cousin cousine familial familiaux familiale
+    fratrie
+    """.split()
 )
 
 
@@ -206,7 +94,7 @@ def _mentions(text: str, sentence: cutting.Sentence) -> list[_Mention]:
     words = facts.tokens(text, sentence.start, sentence.end)
     folded = {token.word for token in words}
     relative = bool(folded & _RELATIVES) and sentence.section in ("antecedents", "", "other", "history")
-    negated = head = supposed = False
+    negated = head = supposed = listed = False
     before = sentence.start
     since = 0
     for number, token in enumerate(words):
@@ -227,7 +115,11 @@ def _mentions(text: str, sentence: cutting.Sentence) -> list[_Mention]:
             continue
         if token.word in _NEGATION_AFTER and token.word != "non":
             _deny_back(found, text, token)
+            # « négatives (VIH, VHB) »
+            listed = number + 1 < len(words) and "(" in text[token.end : words[number + 1].start]
             continue
+        if ")" in gap:
+            listed = False
         if token.word in _SUPPOSED:
             # « recherche de BK négative » is about a test
             supposed = True
@@ -236,7 +128,11 @@ def _mentions(text: str, sentence: cutting.Sentence) -> list[_Mention]:
                 since += token.word not in _LINK
             found.append(_Mention(token, False, False, supposed, relative))
             continue
-        found.append(_Mention(token, negated, head, supposed, relative))
+        if token.word in _WITHOUT_FEVER:
+            fever = replace(token, meaning="=fievre")
+            found.append(_Mention(fever, True, True, supposed, relative))
+            continue
+        found.append(_Mention(token, negated or listed, head or listed, supposed, relative))
         if head:
             head = False
         since += 1
@@ -250,14 +146,25 @@ def _mentions(text: str, sentence: cutting.Sentence) -> list[_Mention]:
 
 
 def _deny_back(found: list[_Mention], text: str, token: facts.Token) -> None:
-    """« Troponine négative », « Hémocultures stériles, ECBU négatif »: the words just before are denied."""
-    for place in range(len(found) - 1, max(-1, len(found) - 4), -1):
+    """« Troponine négative », « Sérologies VIH, VHB et VHC négatives »: the words just before are denied.
+
+    A comma ends them (« Hémocultures stériles, ECBU négatif »), but in a list of abbreviations.
+    """
+    after = token.start
+    reach = 4
+    for place in range(len(found) - 1, -1, -1):
         mention = found[place]
-        if any(mark in text[mention.token.end : token.start] for mark in ",.;:\n"):
+        gap = text[mention.token.end : after]
+        short = text[mention.token.start : mention.token.end].isupper()
+        if len(found) - place >= reach or any(mark in gap for mark in (".;:\n" if short else ",.;:\n")):
             return
+        reach += short
+        after = mention.token.start
         if not mention.token.stop and mention.token.word not in _LINK:
             found[place] = _Mention(mention.token, True, True, mention.supposed, mention.relative)
 
+
+_WITHOUT_FEVER = frozenset("apyretique apyretiques apyrexie afebrile".split())
 
 # ---- sides
 
@@ -277,7 +184,7 @@ def _sided(mentions: list[_Mention], text: str) -> list[tuple[int, str, list[str
     """(index, side, meanings of the words it is about, nearest first) for each side of a sentence."""
     found = []
     for number, mention in enumerate(mentions):
-        side = _SIDES.get(mention.token.word, "")
+        side = _SIDES.get(mention.token.word, "") or _letter_side(mentions, number, text)
         if not side:
             continue
         about: list[str] = []
@@ -298,6 +205,25 @@ def _sided(mentions: list[_Mention], text: str) -> list[tuple[int, str, list[str
                     about.append(other.token.meaning)
         found.append((number, side, about[:3]))
     return found
+
+
+def _letter_side(mentions: list[_Mention], number: int, text: str) -> str:
+    """« carotide interne G », « poumon D »: a capital alone after a word, that is no grade, vitamin or unit."""
+    token = mentions[number].token
+    written = text[token.start : token.end]
+    if (
+        written not in ("D", "G")
+        or number == 0
+        or text[token.end : token.end + 1] in ("-", "'", "’", "/", "°")
+    ):
+        return ""
+    before = mentions[number - 1].token
+    gap = text[before.end : token.start]
+    is_other = before.word in _LETTERED or not before.word.isalpha() or gap.strip(" ") != ""
+    return "" if is_other or before.end == token.start else written
+
+
+_LETTERED = frozenset("vitamine vitamines hepatite groupe stade grade classe type child score forme".split())
 
 
 def _names_something(mention: _Mention) -> bool:
@@ -333,6 +259,10 @@ class Index:
     drugs: set[str] = field(default_factory=set)
     codes: set[str] = field(default_factory=set)
     """ATC codes of the drugs mentioned"""
+    sex: str = ""
+    """``F`` or ``M`` where the words of the report tell"""
+    contraries: list[facts.Token] = field(default_factory=list)
+    """every word that has a contrary"""
 
     def weight(self, meaning: str) -> float:
         """Rarity in the report: what few sentences hold identifies a passage (inverse document frequency)."""
@@ -358,7 +288,8 @@ def index(text: str, without: tuple[int, int] | None = None) -> Index:
     for number, sentence in enumerate(built.sentences):
         mentions = _mentions(text, sentence)
         own = without is not None and sentence.start >= without[0] and sentence.end <= without[1]
-        for meaning in {m.token.meaning for m in mentions}:
+        built.contraries += [m.token for m in mentions if m.token.word in contrasts.opposites()]
+        for meaning in _held(text, mentions):
             holding[meaning].append(number)
         for mention in mentions:
             name = (
@@ -388,10 +319,17 @@ def index(text: str, without: tuple[int, int] | None = None) -> Index:
         if not any(side != "-" for side in sides.get(meaning, ())):
             sides[meaning] = counts
     starts = [sentence.start for sentence in built.sentences]
-    for quantity in facts.quantities(text):
+    for quantity in facts.quantities(text, counted=True):
         number = max(0, bisect_right(starts, quantity.start) - 1)
         values[str(quantity.value.normalize())].append((quantity, number))
     built.dates = facts.dates(text)
+    own_words = {
+        m
+        for sentence in built.sentences
+        if sentence.section != "antecedents"
+        for m in _words_of(text, sentence)
+    }
+    built.sex = contrasts.sex(own_words)
     built.holding, built.polarity, built.sides, built.values = (
         dict(holding),
         dict(polarity),
@@ -405,6 +343,20 @@ def index(text: str, without: tuple[int, int] | None = None) -> Index:
                 by_base[f"{quantity.dimension}:{quantity.base}"].append((quantity, number))
     built.values.update(by_base)
     return built
+
+
+def _held(text: str, mentions: list[_Mention]) -> set[str]:
+    """Meanings of a sentence: of its words and phrases, and of the words inside its phrases."""
+    held = {mention.token.meaning for mention in mentions}
+    for token in (mention.token for mention in mentions):
+        if token.meaning[0] == "=" and " " in text[token.start : token.end]:
+            held |= {facts.stem(fold(word)) for word in text[token.start : token.end].split()}
+    return held
+
+
+def _words_of(text: str, sentence: cutting.Sentence) -> set[str]:
+    words = {token.word for token in facts.tokens(text, sentence.start, sentence.end)}
+    return set() if words & _RELATIVES else words
 
 
 # ---- the check
@@ -457,7 +409,8 @@ def _check_one(conclusion: str, sentence: cutting.Sentence, read: Index) -> Sent
                 *_drugs(mentions, conclusion, read),
                 *_sides(mentions, conclusion, read),
                 *_polarity(mentions, conclusion, read),
-                *_words(mentions, conclusion, read),
+                *_contraries(mentions, conclusion, chosen, read),
+                *_words(mentions, conclusion, sentence, read),
             ]
         )
     )
@@ -510,8 +463,12 @@ def _places(read: Index, meaning: str) -> set[int]:
 
 def _numbers(conclusion: str, sentence: cutting.Sentence, mentions: list[_Mention], read: Index) -> list[str]:
     reasons = []
-    for quantity in facts.quantities(conclusion, sentence.start, sentence.end):
+    for quantity in facts.quantities(conclusion, sentence.start, sentence.end, counted=True):
         written = " ".join(conclusion[quantity.start : quantity.end].split())
+        if not quantity.dimension and written.isalpha():
+            if elsewhere := _counted_otherwise(quantity, mentions, read):
+                reasons.append(f"« {written} » : le compte rendu écrit « {elsewhere} ».")
+            continue
         same_value = read.values.get(str(quantity.value.normalize()), [])
         if quantity.dimension:
             same = read.values.get(f"{quantity.dimension}:{quantity.base}", [])
@@ -533,9 +490,62 @@ def _numbers(conclusion: str, sentence: cutting.Sentence, mentions: list[_Mentio
             continue  # an age, a time: told in too many ways
         about = _about(quantity, mentions)
         known = [meaning for meaning in about if meaning in read.holding]
-        if known and not any(_near(read, number, known) for _, number in places[:MAX_READ]):
+        attached = any(_near(read, number, known) for _, number in places[:MAX_READ])
+        if attached and quantity.dimension == "days":
+            attached = any(_same_clause(read, place, known) for place in places[:MAX_CLAUSES])
+        if known and not attached:
             reasons.append(f"« {written} » n'est pas rattaché à la même chose dans le compte rendu.")
     return reasons
+
+
+def _counted_otherwise(quantity: facts.Quantity, mentions: list[_Mention], read: Index) -> str:
+    """« deux frottis » where the report counts three: its words, or nothing where it counts alike or not at all."""
+    what = next((m for m in mentions if m.token.start >= quantity.end and _names_something(m)), None)
+    if what is None or any(
+        not m.token.stop for m in mentions if quantity.end <= m.token.start < what.token.start
+    ):
+        return ""
+    other = ""
+    for number in read.holding.get(what.token.meaning, [])[:MAX_CLAUSES]:
+        sentence = read.sentences[number]
+        if sentence.end - sentence.start > MAX_CLAUSE_SENTENCE:
+            continue
+        for token in facts.tokens(read.text, sentence.start, sentence.end):
+            if token.meaning != what.token.meaning:
+                continue
+            for counted, at in read.values.get(str(quantity.value.normalize()), []):
+                if at == number and 0 <= token.start - counted.end <= 2:
+                    return ""
+            before = [
+                q
+                for q in facts.quantities(read.text, sentence.start, token.start, counted=True)
+                if not q.dimension and token.start - q.end <= 2
+            ]
+            if before:
+                other = read.text[before[-1].start : token.end]
+    return " ".join(other.split())
+
+
+def _same_clause(read: Index, place: tuple[facts.Quantity, int], about: list[str]) -> bool:
+    """Whether a day told of one thing is not that of another: « drain à J3, sortie à J5 »."""
+    quantity, number = place
+    sentence = read.sentences[number]
+    if sentence.end - sentence.start > MAX_CLAUSE_SENTENCE:
+        return True
+    commas = [m for m in range(sentence.start, sentence.end) if read.text[m] in ",;"]
+    clauses = list(pairwise([sentence.start, *commas, sentence.end]))
+    days = {
+        clause: [q for q in facts.quantities(read.text, *clause) if q.dimension == "days"]
+        for clause in clauses
+    }
+    held = [
+        clause
+        for clause in clauses
+        if any(token.meaning in about for token in facts.tokens(read.text, *clause))
+    ]
+    if not held:
+        return True
+    return any(clause[0] <= quantity.start < clause[1] or not days[clause] for clause in held)
 
 
 def _about(quantity: facts.Quantity, mentions: list[_Mention]) -> list[str]:
@@ -644,18 +654,49 @@ def _polarity(mentions: list[_Mention], conclusion: str, read: Index) -> list[st
     return reasons
 
 
-def _words(mentions: list[_Mention], conclusion: str, read: Index) -> list[str]:
+def _contraries(mentions: list[_Mention], conclusion: str, chosen: list[int], read: Index) -> list[str]:
+    """Words whose contrary stands in the passage that speaks of the same thing; a sex that is not the patient's."""
+    reasons = []
+    about = [read.sentences[number] for number in chosen]
+    passages = [facts.tokens(read.text, passage.start, passage.end) for passage in about]
+    for mention in mentions:
+        word = mention.token.word
+        if word not in contrasts.opposites():
+            continue
+        if mention.token.meaning not in read.holding:
+            passages = [read.contraries]
+        other = contrasts.contradicted(word, passages)
+        if other is not None and not mention.negated:
+            reasons.append(
+                f"« {conclusion[mention.token.start : mention.token.end]} » : "
+                f"le compte rendu dit « {read.text[other.start : other.end]} »."
+            )
+    claimed = contrasts.sex({mention.token.word for mention in mentions})
+    if claimed and read.sex and claimed != read.sex and not any(m.relative for m in mentions):
+        reasons.append("Le sexe du patient n'est pas celui du compte rendu.")
+    return reasons
+
+
+def _words(mentions: list[_Mention], conclusion: str, sentence: cutting.Sentence, read: Index) -> list[str]:
     """Diagnoses and clinical words that the report never writes, and sentences that share too little with it."""
+    measured = facts.quantities(conclusion, sentence.start, sentence.end)
     content = [
-        m for m in mentions if not m.token.stop and m.token.word not in _LINK and m.token.word not in _SIDES
+        m
+        for m in mentions
+        if not m.token.stop
+        and m.token.word not in _LINK
+        and m.token.word not in _SIDES
+        and not any(q.start <= m.token.start < q.end for q in measured)
     ]
     content = [m for m in content if not m.token.word[0].isdigit()]
     known = facts.diagnosis_words()
     table = facts.drugs()
 
     def held(mention: _Mention) -> bool:
-        return mention.token.meaning in read.holding or bool(
-            table.get(mention.token.word, frozenset()) & read.codes
+        return (
+            mention.token.meaning in read.holding
+            or bool(table.get(mention.token.word, frozenset()) & read.codes)
+            or contrasts.is_class_of(mention.token.word, read.codes)
         )
 
     missing = [m for m in content if not held(m)]
@@ -664,6 +705,7 @@ def _words(mentions: list[_Mention], conclusion: str, read: Index) -> list[str]:
         for m in missing
         if (m.token.meaning in known or m.token.meaning[0] == "=" or facts.is_clinical(m.token.word))
         and m.token.word not in table
+        and m.token.word not in _SUPPOSED
     ]
     reasons = [
         f"« {conclusion[m.token.start : m.token.end]} » n'est pas dans le compte rendu." for m in clinical

@@ -55,7 +55,7 @@ def conclude(document: Document, options: Options, resources: Resources) -> Iter
             Sentence(text=one.text, supported=True, evidence=[Evidence(start=one.start, end=one.end)])
             for one in quoted
         ]
-        yield result(" ".join(one.text for one in quoted), sentences, "extractive")
+        yield result(" ".join(one.text for one in quoted), sentences, "extractive" if quoted else "absent")
 
 
 def warm() -> None:

@@ -18,6 +18,8 @@ from partages.usecases.conclude import passages as cutting
 from partages.usecases.conclude.passages import Sentence, lines
 
 MIN_WORDS, MAX_WORDS = 4, 60
+BRIEF = 30
+"""Words that carry meaning, below which a text is a note and its shortest sentences count."""
 CONSIDERED = 80
 """Best-scored sentences among which redundancy is weighed (its cost is their number times the draft's)."""
 REDUNDANCY = 0.7
@@ -69,6 +71,14 @@ _LEANING = re.compile(
     r"^(?:il|elle|ils|elles|cela|ceci|celui|celle|ce dernier|cette dernière|cependant|toutefois|par ailleurs|en effet|de plus|ensuite"
     r"|puis|d'autre part|en outre|également|ces?|cette|son|sa|ses|le même|la même)\b",
     re.IGNORECASE,
+)
+_RELATIVES = re.compile(
+    r"(?:antécédents?|histoire) familia|dans sa famille|\b(?:sa|son|ses|une?|deux)[ ](?:grand-|demi-|arrière-)?(?:mère|père|sœur|soeur|frère|oncle|tante|cousine?|parents?)s?\b"
+    r"|\bfamilia(?:l|le|les|ux)\b",
+    re.IGNORECASE,
+)
+_WHO = re.compile(
+    r"\b(?:patiente?|femme|homme|garçon|fille|enfant|nourrisson|nouveau-né|M\.|Mme)\b.{0,40}?\b\d{1,3}[ ](?:ans?|mois|jours)\b"
 )
 _PRIVATE = re.compile(
     r"(?:\b0\d(?:[ .]\d\d){4}\b|\S@\S|\bn[ée]+(?:\(e\))?[ ]le\b|\b(?:ipp|nda|nir|rpps)\b|\b\d{5}[ ]+[A-ZÉ]|\b(?:rue|avenue|boulevard|impasse|allée|chemin)"
@@ -150,8 +160,9 @@ def rank(text: str, without: tuple[int, int] | None = None, *, tables: bool = Fa
             centre.update({word: count * weight[word] for word, count in words.items()})
     length = math.sqrt(sum(value * value for value in centre.values())) or 1.0
     found = []
+    brief = sum(sum(words.values()) for words in spelled) <= BRIEF
     for number, (sentence, words) in enumerate(zip(everything, spelled, strict=True)):
-        if not _is_quotable(text, sentence, words, first, tables):
+        if not _is_quotable(text, sentence, words, first, tables=tables, brief=brief):
             continue
         vector = Counter({word: count * weight[word] for word, count in words.items()})
         norm = math.sqrt(sum(value * value for value in vector.values())) or 1.0
@@ -169,14 +180,16 @@ def _words(text: str, sentence: Sentence) -> Counter[str]:
     )
 
 
-def _is_quotable(text: str, sentence: Sentence, words: Counter[str], first: int | None, tables: bool) -> bool:
+def _is_quotable(
+    text: str, sentence: Sentence, words: Counter[str], first: int | None, *, tables: bool, brief: bool
+) -> bool:
     if sentence.kind == "admin" or (sentence.kind == "table" and not tables):
         return False
     quoted = text[sentence.start : sentence.end]
     count = len(quoted[:2000].split())
     if len(quoted) > 1200 or count > MAX_WORDS * 2 or _PRIVATE.search(quoted[:1200]):
         return False
-    short = 2 if sentence.section in ("diagnosis", "motif") else MIN_WORDS
+    short = 2 if brief or sentence.section in ("diagnosis", "motif") else MIN_WORDS
     if count < short or sum(words.values()) < 2:
         return False
     if first is not None and sentence.start < first and (count < 8 or not quoted.endswith(".")):
@@ -198,8 +211,8 @@ def _score(text: str, sentence: Sentence, position: float, central: float) -> tu
     if not role:
         # no headings: the case opens with who comes and why, and closes with how it ended
         role = max(found, key=lambda name: found[name]) if found else "findings"
-        if position < 0.08:
-            role, score = "motif", score + 0.6
+        if position < 0.08 and not _RELATIVES.search(quoted):
+            role, score = "motif", score + (0.9 if _WHO.search(quoted) else 0.6)
         elif position > 0.8:
             score += 0.35 * position
     elif role == "findings" and found.get("diagnosis"):
@@ -212,6 +225,8 @@ def _score(text: str, sentence: Sentence, position: float, central: float) -> tu
         score += 0.2
     if _NORMAL.search(quoted):
         score -= 0.35
+    if _RELATIVES.search(quoted):
+        score -= 1.0
     if _LEANING.match(quoted):
         score -= 0.2
     if quoted.endswith("?") or quoted.endswith(":"):

@@ -264,8 +264,13 @@ _NAME = re.compile(r"\b[A-Z]{1,4}[ -]?\d{1,3}-\d{1,3}\b")
 _PER_DAY = re.compile(r"/(?:24 ?h|j(?:our)?|h)$")
 
 
-def quantities(text: str, start: int = 0, end: int | None = None) -> list[Quantity]:
-    """Numbers with their units, spelled ones included (from two: « un » is an article). Dates excluded."""
+def quantities(text: str, start: int = 0, end: int | None = None, *, counted: bool = False) -> list[Quantity]:
+    """Numbers with their units, spelled ones included (from two: « un » is an article). Dates excluded.
+
+    Args:
+        text, start, end: what is read.
+        counted: also spelled numbers without a unit (« trois nodules »), which are told in many ways.
+    """
     end = len(text) if end is None else end
     found = []
     taken = [(date.start, date.end) for date in dates(text, start, end)]
@@ -300,8 +305,8 @@ def quantities(text: str, start: int = 0, end: int | None = None) -> list[Quanti
         unit = _UNIT.match(text, right, end)
         written = unit.group(1).lower().replace("μ", "µ").replace("é", "e") if unit else ""
         dimension, base = _base(value, written)
-        if not unit and text[left:right].isalpha():
-            continue  # « trois nodules »: counted things are worded in too many ways
+        if not unit and text[left:right].isalpha() and not counted:
+            continue
         found.append(Quantity(left, unit.end() if unit else right, value, dimension, base.normalize()))
     return sorted(found, key=lambda quantity: quantity.start)
 

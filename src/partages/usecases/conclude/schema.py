@@ -11,7 +11,7 @@ Engine = Literal["auto", "extractive", "generated", "locate"]
 
 Origin = Literal["found", "extractive", "generated", "edited", "absent"]
 """Where the text comes from: the report's own conclusion, sentences of the report, a model, the user;
-``absent`` when ``locate`` finds no conclusion."""
+``absent`` when ``locate`` finds no conclusion, or when no sentence of the text is worth quoting."""
 
 
 class Options(BaseOptions):
