@@ -63,14 +63,13 @@ def options_for(usecase: UseCase, options: Options, fields: Mapping[str, Any]) -
 
 
 def describe_invalid(error: ValidationError) -> str:
-    """One French sentence that names the fields refused, and quotes no value."""
-    names = sorted({".".join(map(str, item["loc"])) or "objet" for item in error.errors(include_input=False)})
-    expected = {
-        "extra_forbidden": "champ inconnu",
-        "missing": "champ manquant",
-    }
-    first = error.errors(include_input=False)[0]
-    reason = expected.get(first["type"])
+    """One French sentence that names the fields refused; no value, nor any name that came with the input."""
+    refused = error.errors(include_input=False)
+    if any(item["type"] == "extra_forbidden" for item in refused):
+        return "La demande contient un champ inconnu : gardez les champs documentés (/api, ou --help)."
+    names = sorted({str(item["loc"][0]) if item["loc"] else "objet" for item in refused})
+    first = refused[0]
+    reason = "champ manquant" if first["type"] == "missing" else ""
     if first["type"] == "literal_error":
         reason = "valeurs possibles : " + str(first["ctx"]["expected"]).replace(" or ", " ou ")
     elif first["type"] == "value_error":

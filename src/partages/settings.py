@@ -34,11 +34,21 @@ class Settings(BaseSettings):
     max_characters: int = Field(
         5_000_000, gt=0, description="Taille maximale d'un document, en caractères ; au-delà, il est refusé."
     )
+    hosts: str = Field(
+        "",
+        description="Noms d'hôte auxquels l'assistant répond, séparés par des virgules, outre les adresses "
+        "IP, « localhost » et le nom de la machine : celui du serveur HTTPS placé devant lui.",
+    )
     cache: Path = Field(
         Path("~/.cache/partages"),
         description="Dossier des fichiers reconstruits au besoin (modèle assemblé, index). Aucun texte de "
         "patient n'y est écrit.",
     )
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """``hosts``, one by one, in lower case."""
+        return frozenset(name.strip().lower() for name in self.hosts.split(",") if name.strip())
 
     @property
     def cache_folder(self) -> Path:

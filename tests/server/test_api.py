@@ -199,6 +199,7 @@ def test_no_document_text_in_answers_nor_logs(
         client.post("/api/v1/echo", json={"text": text, "pieces": CANARY}),
         client.post("/api/v1/echo", json={"text": text, "fail": CANARY}),
         client.post("/api/v1/echo", json={"text": [CANARY]}),
+        client.post("/api/v1/echo", json={"text": text, CANARY: 1}),
         client.post("/api/v1/echo", content=f'{{"text": "{CANARY}'.encode(), headers=JSON),
         client.post(f"/api/v1/echo?nom={CANARY}", json={"text": ""}),
         client.get(f"/api/v1/{CANARY}?nom={CANARY}"),
@@ -206,7 +207,7 @@ def test_no_document_text_in_answers_nor_logs(
         client.post("/page/pseudonymise", json={"text": text, "rendering": CANARY}),
         client.get(f"/exemples/{CANARY}"),
     ]
-    assert [answer.status_code for answer in answers] == [422, 500, 422, 400, 422, 404, 422, 422, 404]
+    assert [answer.status_code for answer in answers] == [422, 500, 422, 422, 400, 422, 404, 422, 422, 404]
     assert all(CANARY not in answer.text for answer in answers)
     assert "internal defect: RuntimeError at local.py" in caplog.text
     output = capfd.readouterr()

@@ -6,8 +6,10 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.datastructures import Headers
 
+from partages.server.app import create_app
 from partages.server.guard import host_is_known, origin_is_ours
 from partages.server.pages import HERE
+from tests.server.conftest import make_resources
 
 VENDORED = {
     # npm: htmx.org 2.0.11, dist/htmx.min.js, 0BSD
@@ -66,6 +68,15 @@ def test_a_foreign_page_is_refused(client: TestClient) -> None:
 
 def test_an_unknown_host_is_refused(client: TestClient) -> None:
     assert client.get("/", headers={"Host": "piege.example"}).status_code == 421
+
+
+def test_the_host_names_of_the_administrator_are_known() -> None:
+    with TestClient(create_app(make_resources(hosts="Partages.chu.example, autre.example"))) as client:
+        statuses = [
+            client.get("/", headers={"Host": host}).status_code
+            for host in ("partages.chu.example", "autre.example:8443", "piege.example")
+        ]
+    assert statuses == [200, 200, 421]
 
 
 @pytest.mark.parametrize("path", ["/", "/api", "/api/v1/health", "/inconnu", "/static/page.js"])

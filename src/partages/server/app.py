@@ -24,7 +24,7 @@ def create_app(
 
     Args:
         resources: closed with the application.
-        names: host names it may be called by, besides addresses and ``localhost``.
+        names: host names it may be called by, besides addresses, ``localhost`` and ``PARTAGES_HOSTS``.
         workers: the threads that work, for tests that fill them.
     """
     workers = workers or Workers()
@@ -56,5 +56,5 @@ def create_app(
     app.include_router(pages.make_router(app, resources, workers))
     app.mount("/static", StaticFiles(directory=pages.HERE / "static"), name="static")
     app.add_middleware(Shield)
-    app.add_middleware(Guard, names=names)
+    app.add_middleware(Guard, names=names | resources.settings.host_names)
     return app
