@@ -22,7 +22,7 @@ from partages.inputs import Record
 from partages.resources import Resources
 from partages.settings import Settings
 from partages.usecases import all_usecases
-from partages.usecases.base import Options, Result, UseCase
+from partages.usecases.base import Format, Options, Result, UseCase
 
 WAITING_PER_JOB = 4
 """Documents read ahead for each process: enough to keep it busy, few enough to stay small."""
@@ -38,6 +38,8 @@ class Outcome:
         line: the JSON line, without its line end: the result, or ``{"id", "error"}``.
         failed: whether it is an error.
         notices: French remarks on how the document was read.
+        record: what the format asked for writes: the record's lines, or texts by file name.
+        facts: what the report needs, as a JSON line; no text of the document.
     """
 
     id: str | None
@@ -45,6 +47,16 @@ class Outcome:
     failed: bool
     text: str | None = None
     notices: tuple[str, ...] = ()
+    record: str | Mapping[str, str] | None = None
+    facts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is made of each result beside its JSON line."""
+
+    format: str | None = None
+    report: bool = False
 
 
 def options_for(usecase: UseCase, options: Options, fields: Mapping[str, Any]) -> Options:
@@ -78,20 +90,33 @@ def describe_invalid(error: ValidationError) -> str:
     return f"Valeur refusée pour {', '.join(f'« {name} »' for name in names)}{detail} : corrigez la demande."
 
 
-def process(usecase: UseCase, record: Record, options: Options, resources: Resources) -> Outcome:
+def process(
+    usecase: UseCase, record: Record, options: Options, resources: Resources, wanted: Wanted = Wanted()
+) -> Outcome:
     """Run one use case on one record. Never raises for a document's fault, nor shows its text."""
     try:
         text, notices = record.load()
         document = Document(record.id or "", text)
         document.require_text()
         result: Result = usecase.run(document, options_for(usecase, options, record.fields), resources)
+        written = _record(usecase.formats[wanted.format], document, result) if wanted.format else None
+        facts = usecase.report.facts(document, result) if usecase.report and wanted.report else None
     except PartagesError as error:
         return failure(record.id, str(error))
     except MemoryError:
         return failure(record.id, "Mémoire insuffisante pour ce document : réduisez --jobs ou découpez-le.")
     except Exception as error:  # a defect of ours must not stop ten thousand documents, nor show the text
         return failure(record.id, f"Défaut interne ({type(error).__name__}) : signalez-le aux mainteneurs.")
-    return Outcome(record.id, result.model_dump_json(exclude_none=False), False, text, tuple(notices))
+    line = result.model_dump_json(exclude_none=False)
+    noted = json.dumps(facts, ensure_ascii=False) if facts is not None else None
+    return Outcome(record.id, line, False, text, tuple(notices), written, noted)
+
+
+def _record(form: Format, document: Document, result: Result) -> str | Mapping[str, str]:
+    if form.files:
+        return form.files(document, result)
+    assert form.render
+    return form.render(document, result)
 
 
 def failure(identifier: str | None, message: str) -> Outcome:
@@ -106,22 +131,24 @@ def run(
     resources: Resources,
     *,
     jobs: int = 1,
+    wanted: Wanted = Wanted(),
 ) -> Iterator[Outcome]:
     """Yield one outcome a record, in order.
 
     Args:
         jobs: processes that work at the same time; with 1, all happens in this one.
+        wanted: what is made of each result beside its JSON line.
 
     Raises:
         PartagesError: a worker died (out of memory, killed): what was yielded stands.
     """
     if jobs == 1:
         for record in records:
-            yield process(usecase, record, options, resources)
+            yield process(usecase, record, options, resources, wanted)
         return
     settings = resources.settings_for_workers(usecase.generates(options))
     context = multiprocessing.get_context("spawn")  # llama.cpp and PDFium threads do not survive a fork
-    with ProcessPoolExecutor(jobs, context, _start_worker, (usecase.name, options, settings)) as pool:
+    with ProcessPoolExecutor(jobs, context, _start_worker, (usecase.name, options, settings, wanted)) as pool:
         waiting: deque[Future[Outcome]] = deque()
         try:
             for record in records:
@@ -150,18 +177,18 @@ def _submit(pool: ProcessPoolExecutor, record: Record) -> Future[Outcome]:
     return pool.submit(_work, record.id, text, notices, record.fields)
 
 
-_worker: tuple[UseCase, Options, Resources]
+_worker: tuple[UseCase, Options, Resources, Wanted]
 
 
-def _start_worker(name: str, options: Options, settings: Settings) -> None:
+def _start_worker(name: str, options: Options, settings: Settings, wanted: Wanted) -> None:
     global _worker  # one per process, set once
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     usecase = all_usecases()[name]
     resources = Resources(settings)
     usecase.warm(resources)
-    _worker = usecase, options, resources
+    _worker = usecase, options, resources, wanted
 
 
 def _work(identifier: str | None, text: str, notices: list[str], fields: dict[str, Any]) -> Outcome:
-    usecase, options, resources = _worker
-    return process(usecase, Record(identifier, lambda: (text, notices), fields), options, resources)
+    usecase, options, resources, wanted = _worker
+    return process(usecase, Record(identifier, lambda: (text, notices), fields), options, resources, wanted)

@@ -19,9 +19,11 @@ from partages import __version__
 from partages.errors import PartagesError, UsageError
 from partages.resources import Resources
 from partages.settings import Settings
+from partages.terminal import FrenchFormatter
 from partages.usecases import all_usecases
 from partages.usecases.base import Options, UseCase
 
+click.Context.formatter_class = FrenchFormatter
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -70,12 +72,16 @@ def _usecase_command(usecase: UseCase) -> click.Command:
         *(_click_option(name, usecase.options.model_fields[name]) for name in names),
         click.Option(
             ["--format", "output_format"],
-            type=click.Choice(["text", "jsonl"]),
-            help="text : à lire à l'écran ; jsonl : une ligne JSON par document. "
-            "Par défaut, text sur un terminal et jsonl ailleurs.",
+            type=click.Choice(["text", "jsonl", *usecase.formats]),
+            help="text : à lire à l'écran ; jsonl : une ligne JSON par document ; "
+            + "".join(f"{name} : {form.description} ; " for name, form in usecase.formats.items())
+            + "par défaut, text sur un terminal et jsonl ailleurs.",
         ),
         click.Option(
-            ["--output", "-o"], type=click.Path(path_type=Path), help="Fichier JSON Lines à écrire."
+            ["--output", "-o"],
+            type=click.Path(path_type=Path),
+            help="Fichier à écrire"
+            + (", ou dossier pour un format à plusieurs fichiers." if usecase.formats else "."),
         ),
         click.Option(
             ["--jobs", "-j"],
@@ -86,6 +92,10 @@ def _usecase_command(usecase: UseCase) -> click.Command:
         ),
         click.Option(["--resume"], is_flag=True, help="Reprend un passage interrompu sans rien refaire."),
     ]
+    if usecase.report:
+        parameters.append(
+            click.Option(["--report"], type=click.Path(path_type=Path), help=usecase.report.description)
+        )
     reference = f" ({usecase.reference})" if usecase.reference else ""
     help_text = (
         f"{usecase.title}{reference}. {usecase.summary}\n\n"
@@ -123,6 +133,7 @@ def _run(
     output: Path | None,
     jobs: int,
     resume: bool,
+    report: Path | None = None,
 ) -> int:
     """Process the inputs; returns the exit status."""
     from partages import batch, journal
@@ -139,7 +150,11 @@ def _run(
             raise UsageError(f"« {source} » n'existe pas : vérifiez le chemin.")
     as_text = output_format == "text" or (output_format is None and output is None and sys.stdout.isatty())
     if as_text and (resume or output):
-        raise UsageError("--resume et --output s'emploient avec --format jsonl.")
+        raise UsageError("--resume et --output s'emploient avec --format jsonl, ou un autre que text.")
+    if report and report.exists():
+        raise UsageError(f"« {report} » existe déjà : choisissez un autre nom ou supprimez-le.")
+    form = usecase.formats.get(output_format or "")
+    wanted = batch.Wanted(output_format if form else None, report is not None)
     settings = _settings()
     resources = Resources(settings)
     records = reading.read_records(inputs, settings.max_characters, sys.stdin.buffer)
@@ -147,30 +162,40 @@ def _run(
     failed = count = 0
     try:
         if as_text:
-            for outcome in batch.run(usecase, records, options, resources, jobs=jobs):
-                count, failed = count + 1, failed + outcome.failed
-                _show(usecase, outcome)
+            with journal.Facts(report, usecase.report, resume=False, done=0) as facts:
+                for outcome in batch.run(usecase, records, options, resources, jobs=jobs, wanted=wanted):
+                    count, failed = count + 1, failed + outcome.failed
+                    facts.note(outcome)
+                    _show(usecase, outcome)
         else:
-            key = "\0".join([__version__, usecase.name, options.model_dump_json(), str(Path.cwd()), *inputs])
-            with journal.Sink(output, resume=resume, key=key, cache=settings.cache_folder) as sink:
+            parts = [__version__, usecase.name, options.model_dump_json(), str(Path.cwd()), *inputs]
+            key = "\0".join([*parts, f"format={output_format}"] if form else parts)
+            with journal.Sink(output, resume=resume, key=key, cache=settings.cache_folder, form=form) as sink:
                 if sink.complete:
-                    click.echo(
-                        f"Déjà terminé : « {output} » est complet ({sink.done.count} documents).", err=True
-                    )
+                    counted = f" ({sink.done.count} documents)" if sink.done.count else ""
+                    click.echo(f"Déjà terminé : « {output} » est complet{counted}.", err=True)
                     return 1 if sink.done.failed else 0
                 if sink.resumed:
                     click.echo(f"Reprise après {sink.resumed} documents déjà traités.", err=True)
                 records = journal.skip(records, sink.done)
-                with _progress(inputs, sink.resumed) as advance, sink.interruptible():
-                    for outcome in batch.run(usecase, records, options, resources, jobs=jobs):
+                with (
+                    _progress(inputs, sink.resumed) as advance,
+                    journal.Facts(report, usecase.report, resume=resume, done=sink.resumed) as facts,
+                    sink.interruptible(),
+                ):
+                    for outcome in batch.run(usecase, records, options, resources, jobs=jobs, wanted=wanted):
+                        facts.note(outcome)
                         sink.write(outcome)
                         advance(outcome)
+                        if form and outcome.failed:
+                            _say_failure(outcome)
             failed, count = sink.done.failed, sink.done.count - sink.resumed
             elapsed = time.monotonic() - started
             speed = f"{count / elapsed:.1f}".replace(".", ",")
+            field = "" if form else " (champ « error »)"
             click.echo(
                 f"{count} documents traités en {elapsed:.0f} s ({speed} par seconde)"
-                + (f", {failed} en échec (champ « error »)." if failed else ", aucun échec."),
+                + (f", {failed} en échec{field}." if failed else ", aucun échec."),
                 err=True,
             )
     finally:
@@ -207,17 +232,22 @@ def _progress(inputs: Sequence[str], done: int) -> Iterator[Callable[[Any], None
         yield advance
 
 
-def _show(usecase: UseCase, outcome: Any) -> None:
-    """One document's outcome, pleasant to read."""
+def _say_failure(outcome: Any) -> None:
+    """One document's error, where its output has no place for it."""
     import json
 
+    click.echo(f"{outcome.id or '(sans identifiant)'} : {json.loads(outcome.line)['error']}", err=True)
+
+
+def _show(usecase: UseCase, outcome: Any) -> None:
+    """One document's outcome, pleasant to read."""
     from rich.console import Console
     from rich.rule import Rule
 
     from partages.documents import Document
 
     if outcome.failed:
-        click.echo(f"{outcome.id or '(sans identifiant)'} : {json.loads(outcome.line)['error']}", err=True)
+        _say_failure(outcome)
         return
     console = Console()
     console.print(Rule(outcome.id, align="left"))

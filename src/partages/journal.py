@@ -1,9 +1,12 @@
 """Where results go, and how an interrupted run is taken up again without repeating anything.
 
-The truth is what was written: whole lines, in the order of the input. A file named with
-``--output`` is written as ``NAME.partial`` and renamed when all is done. Standard output
+For JSON lines the truth is what was written: whole lines, in the order of the input. A file named
+with ``--output`` is written as ``NAME.partial`` and renamed when all is done. Standard output
 redirected to a file (``>>``) is read back. For a pipe, which keeps nothing, a journal in the
 cache folder holds how many documents were written and a digest of their ids: no id, no text.
+
+Other formats cannot be read back, so that the same journal stands beside what they write:
+``NAME.partial.json`` (with the length written), or ``.partages.json`` in a folder of files.
 """
 
 import hashlib
@@ -12,7 +15,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,11 @@ from typing import BinaryIO, Self
 from partages.batch import Outcome
 from partages.errors import OutputError, UsageError
 from partages.inputs import Record
+from partages.usecases.base import Format, Report
+
+FOLDER_JOURNAL = ".partages.json"
+JOURNAL_BYTES = 200
+"""One write of this size replaces the whole journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,31 +83,76 @@ def _read_back(file: BinaryIO) -> tuple[Done, int]:
     return done, length
 
 
+class _Journal:
+    """How far a run has come, in a small file rewritten in place; without it all works but ``--resume``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: BinaryIO | None = None
+
+    def read(self) -> tuple[Done, int] | None:
+        """What an earlier run noted, with the length of its output; None where there is nothing to trust."""
+        try:
+            state = json.loads(self.path.read_text())
+            length = int(state.pop("length", 0))
+            return Done(**state), length
+        except (OSError, ValueError, TypeError, AttributeError):
+            return None
+
+    def open(self, *, required: bool) -> None:
+        """Raises OSError when it is required and cannot be written."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("r+b" if self.path.exists() else "wb", buffering=0)
+        except OSError:
+            if required:
+                raise
+
+    def note(self, done: Done, length: int = 0) -> None:
+        if self._file:
+            state = {"count": done.count, "failed": done.failed, "digest": done.digest, "length": length}
+            os.pwrite(self._file.fileno(), json.dumps(state).ljust(JOURNAL_BYTES).encode(), 0)
+
+    def close(self, *, forget: bool = False) -> None:
+        if self._file:
+            self._file.close()
+            self._file = None
+            if forget:
+                self.path.unlink(missing_ok=True)
+
+
 class Sink:
-    """Writes result lines, whole and flushed one by one; a context manager.
+    """Writes results, whole and flushed one by one; a context manager.
 
     Args:
-        output: file to write; None for standard output.
+        output: file to write (a folder for a format of files); None for standard output.
         resume: take up what an earlier run left.
-        key: identifies the run (command, options, inputs), for the journal of a pipe.
+        key: identifies the run (command, options, inputs), for the journal of standard output.
         cache: folder of the journals.
+        form: how results are written; None for JSON lines.
 
     Raises:
         UsageError: the output exists, or an earlier run must be resumed or removed first.
         OutputError: it cannot be written.
     """
 
-    def __init__(self, output: Path | None, *, resume: bool, key: str, cache: Path) -> None:
+    def __init__(
+        self, output: Path | None, *, resume: bool, key: str, cache: Path, form: Format | None = None
+    ) -> None:
         self._output = output
+        self._form = form
         self._partial = output.with_name(output.name + ".partial") if output else None
-        name = hashlib.sha256(key.encode()).hexdigest()[:32]
-        self._journal_path = cache / "runs" / f"{name}.json"
-        self._journal: BinaryIO | None = None
+        self._in_cache = cache / "runs" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+        self._journal: _Journal | None = None
+        self._file: BinaryIO | None = None
+        self._length = 0
         self.complete = False
         """Whether an earlier run had already finished this output."""
         self.done = Done()
         self._writing = self._interrupted = False
-        if self._output:
+        if form and form.files:
+            self._open_folder(resume, form)
+        elif self._output:
             self._open_file(resume)
         else:
             self._open_standard_output(resume)
@@ -112,8 +165,9 @@ class Sink:
             if not resume:
                 raise UsageError(f"« {self._output} » existe déjà : choisissez un autre nom ou supprimez-le.")
             self.complete = True
-            with self._output.open("rb") as file:
-                self.done, _ = _read_back(file)
+            if not self._form:
+                with self._output.open("rb") as file:
+                    self.done, _ = _read_back(file)
             return
         if self._partial.exists() and not resume:
             raise UsageError(
@@ -121,49 +175,125 @@ class Sink:
                 "ou supprimez-le."
             )
         try:
-            self._file: BinaryIO = self._partial.open("r+b" if self._partial.exists() else "w+b")
+            self._file = self._partial.open("r+b" if self._partial.exists() else "w+b")
+            if self._form:
+                self._journal = _Journal(self._partial.with_name(self._partial.name + ".json"))
+                noted = self._journal.read() if resume else None
+                self._journal.open(required=True)
         except OSError as error:
             raise OutputError(f"« {self._output} » ne peut pas être écrit ({error.strerror}).") from None
-        self._take_up(self._file)
+        if self._form:
+            self._take_up_noted(self._file, noted)
+        else:
+            self._take_up(self._file)
 
     def _take_up(self, file: BinaryIO) -> None:
         self.done, length = _read_back(file)
         file.truncate(length)
         file.seek(length)
 
+    def _take_up_noted(self, file: BinaryIO, noted: tuple[Done, int] | None) -> None:
+        """What was written after the last note is cut: it will be written again."""
+        assert self._form
+        self.done, self._length = noted or (Done(), 0)
+        file.truncate(self._length)
+        file.seek(self._length)
+        if not noted:
+            self._put(self._form.header)
+            self._note()
+
     def _open_standard_output(self, resume: bool) -> None:
         self._file = sys.stdout.buffer
-        if stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+        regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        if regular and not self._form:
             if resume:
                 with Path(f"/proc/self/fd/{self._file.fileno()}").open("r+b") as file:
                     self._take_up(file)
                 self._file.seek(0, os.SEEK_END)
             return
-        if resume:
-            with suppress(OSError, ValueError, TypeError):
-                self.done = Done(**json.loads(self._journal_path.read_text()))
-        with suppress(OSError):  # without a journal everything works but --resume through a pipe
-            self._journal_path.parent.mkdir(parents=True, exist_ok=True)
-            self._journal = self._journal_path.open("wb", buffering=0)
-            self._note()
+        self._journal = _Journal(self._in_cache)
+        noted = self._journal.read() if resume else None
+        self._journal.open(required=False)
+        if noted:
+            self.done, self._length = noted
+            if regular:
+                with Path(f"/proc/self/fd/{self._file.fileno()}").open("r+b") as file:
+                    if file.seek(0, os.SEEK_END) < self._length:
+                        raise UsageError("La sortie à reprendre a été raccourcie : choisissez-en une autre.")
+                    file.truncate(self._length)
+                self._file.seek(0, os.SEEK_END)
+            return
+        if regular:
+            self._length = os.fstat(self._file.fileno()).st_size
+        if self._form:
+            self._put(self._form.header)
+        self._note()
+
+    def _open_folder(self, resume: bool, form: Format) -> None:
+        if self._output is None:
+            raise UsageError("Ce format écrit plusieurs fichiers : donnez un dossier avec --output.")
+        try:
+            present = self._output.is_dir() and any(self._output.iterdir())
+            if present and not resume:
+                raise UsageError(
+                    f"« {self._output} » n'est pas vide : choisissez un autre dossier, ou ajoutez --resume "
+                    "pour reprendre un passage interrompu."
+                )
+            self._output.mkdir(parents=True, exist_ok=True)
+            self._journal = _Journal(self._output / FOLDER_JOURNAL)
+            noted = self._journal.read() if present else None
+            if present and not noted:
+                raise UsageError(
+                    f"« {self._output} » ne vient pas d'un passage interrompu : choisissez un autre dossier."
+                )
+            self.done, finished = noted or (Done(), 0)
+            self.complete = bool(finished)
+            if not self.complete:
+                self._journal.open(required=True)
+                self._put_files(form.shared)
+                self._note()
+        except OSError as error:
+            raise OutputError(f"« {self._output} » ne peut pas être écrit ({error.strerror}).") from None
 
     def _note(self) -> None:
         if self._journal:
-            state = {"count": self.done.count, "failed": self.done.failed, "digest": self.done.digest}
             with suppress(OSError):
-                os.pwrite(self._journal.fileno(), json.dumps(state).ljust(160).encode(), 0)
+                self._journal.note(self.done, self._length)
+
+    def _put(self, text: str) -> None:
+        assert self._file
+        data = text.encode()
+        self._file.write(data)
+        self._file.flush()
+        self._length += len(data)
+
+    def _put_files(self, files: Mapping[str, str]) -> None:
+        """Each file appears whole, under its name, or not at all."""
+        assert self._output
+        for name, text in files.items():
+            path = self._output / name
+            if not path.resolve().is_relative_to(self._output.resolve()):
+                raise OutputError("Un nom de fichier sort du dossier de sortie : corrigez les identifiants.")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_name(path.name + ".partial")
+            partial.write_text(text, encoding="utf-8", newline="")
+            partial.rename(path)
 
     def write(self, outcome: Outcome) -> None:
-        """Write one line and flush it.
+        """Write what one document gave. In a format other than JSON lines, a failure writes nothing.
 
         Raises:
-            OutputError: the disk is full, or the file cannot be written. Lines before it stand.
+            OutputError: the disk is full, or the file cannot be written. What is before stands.
             BrokenPipeError: nobody reads any more.
         """
         self._writing = True
         try:
-            self._file.write(outcome.line.encode() + b"\n")
-            self._file.flush()
+            if not self._form:
+                self._put(outcome.line + "\n")
+            elif isinstance(outcome.record, str):
+                self._put(outcome.record)
+            elif outcome.record is not None:
+                self._put_files(outcome.record)
             self.done = self.done.and_then(outcome.id, outcome.failed)
             self._note()
         except BrokenPipeError:
@@ -196,13 +326,18 @@ class Sink:
 
     def finish(self) -> None:
         """Everything was written: give the file its name, forget the journal."""
-        if self._output and self._partial and not self.complete:
+        if self.complete:
+            return
+        if self._form and self._form.files and self._journal:
+            self._journal.note(self.done, length=1)  # the folder says it is complete
+            return
+        if self._output and self._partial and self._file:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
             self._partial.rename(self._output)
         if self._journal:
-            self._journal_path.unlink(missing_ok=True)
+            self._journal.close(forget=True)
 
     def __enter__(self) -> Self:
         return self
@@ -214,6 +349,74 @@ class Sink:
             self.finish()
         if self._journal:
             self._journal.close()
-        if self._output and not self.complete:
+        if self._output and self._file and not self.complete:
             with suppress(OSError):  # what could not be flushed was already reported
                 self._file.close()
+
+
+class Facts:
+    """Gathers what ``--report`` needs, beside the report, and writes it at the end; a context manager.
+
+    Facts are kept a line a document in ``NAME.partial`` (no text of any document), so that memory does
+    not grow and a resumed run reports on all its documents. Without a path it does nothing.
+
+    Args:
+        done: documents that an earlier run wrote.
+
+    Raises:
+        UsageError: the report exists, or the earlier run kept no facts.
+        OutputError: it cannot be written.
+    """
+
+    def __init__(self, path: Path | None, report: Report | None, *, resume: bool, done: int) -> None:
+        self._path, self._report = path, report
+        self._file: BinaryIO | None = None
+        if path is None or report is None:
+            return
+        if path.exists():
+            raise UsageError(f"« {path} » existe déjà : choisissez un autre nom ou supprimez-le.")
+        self._partial = path.with_name(path.name + ".partial")
+        try:
+            self._file = self._partial.open("r+b" if resume and self._partial.exists() else "w+b")
+        except OSError as error:
+            raise OutputError(f"« {path} » ne peut pas être écrit ({error.strerror}).") from None
+        for _ in range(done):
+            if not self._file.readline().endswith(b"\n"):
+                self._file.close()
+                raise UsageError(
+                    f"Le passage interrompu ne préparait pas « {path} » : reprenez-le sans --report, "
+                    "ou relancez-le entièrement."
+                )
+        self._file.seek(self._file.tell())
+        self._file.truncate()
+
+    def note(self, outcome: Outcome) -> None:
+        """Keep the facts of one document; before it is written, so that none is ever missing."""
+        if self._file:
+            try:
+                self._file.write((outcome.facts or outcome.line).encode() + b"\n")
+                self._file.flush()
+            except OSError as error:
+                raise OutputError(f"« {self._path} » ne peut pas être écrit ({error.strerror}).") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._file:
+            return
+        with self._file:
+            if kind is None:
+                assert self._path
+                assert self._report
+                self._file.seek(0)
+                try:
+                    self._report.write(map(json.loads, self._file), self._path)
+                except OSError as failure:
+                    raise OutputError(
+                        f"« {self._path} » ne peut pas être écrit ({failure.strerror})."
+                    ) from None
+        if kind is None:
+            self._partial.unlink()
