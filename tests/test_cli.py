@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -180,3 +181,12 @@ def test_everything_but_free_generation_works_without_a_generator() -> None:
     )
     assert generated.returncode == 1
     assert "Aucun modèle de génération" in results(generated.stdout)[0]["error"]
+
+
+@pytest.mark.parametrize("command", [[], ["code"], ["models"], ["serve"]])
+def test_help_is_in_french(command: list[str]) -> None:
+    page = partages(*command, "--help").stdout.decode()
+    assert page.startswith("Utilisation : partages")
+    assert "Affiche cette aide." in page
+    english = ("Usage", "Commands", "Show this", "default:", "required", "INTEGER", "TEXT", "PATH")
+    assert not [word for word in english if re.search(rf"\b{word}(?![A-Z])", page)]
