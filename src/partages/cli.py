@@ -209,13 +209,13 @@ def _progress(inputs: Sequence[str], done: int) -> Iterator[Callable[[Any], None
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeRemainingColumn
 
-    from partages.inputs import JSONL_SUFFIXES, list_files
+    from partages.inputs import SEVERAL_SUFFIXES, list_files
 
     total: int | None = 0
     for source in inputs:
         path = Path(source)
         files = list_files(path) if path.is_dir() else [path]
-        if source == "-" or any(file.suffix.lower() in JSONL_SUFFIXES for file in files):
+        if source == "-" or any(file.suffix.lower() in SEVERAL_SUFFIXES for file in files):
             total = None
             break
         total = (total or 0) + len(files)

@@ -1,4 +1,4 @@
-"""Documents from what people have: text files, .docx, .pdf, folders, JSON lines.
+"""Documents from what people have: text files, .docx, .pdf, folders, JSON lines, annotated files.
 
 Reading is lazy: a record knows its id before its file is opened, so that a resumed run
 skips what is done without reading it. No error quotes the content or a file's text.
@@ -16,12 +16,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from partages.documents import Document
+from partages.annotation import ENTITE_ANONYMISATION, uima
+from partages.annotation.brat import read_brat
+from partages.annotation.uima import looks_like_cas
+from partages.documents import Document, Span
 from partages.errors import BadDocument, DocumentTooLarge, PartagesError, UnreadableDocument, UsageError
 
 TEXT_SUFFIXES = frozenset({".txt", ".text", ".md"})
 JSONL_SUFFIXES = frozenset({".jsonl", ".ndjson"})
-SUFFIXES = TEXT_SUFFIXES | JSONL_SUFFIXES | {".docx", ".pdf"}
+ANNOTATED_SUFFIXES = frozenset({".json", ".ann"})
+"""UIMA CAS JSON; brat, whose ``.txt`` stands beside."""
+SEVERAL_SUFFIXES = JSONL_SUFFIXES
+"""Files that hold several documents."""
+SUFFIXES = TEXT_SUFFIXES | SEVERAL_SUFFIXES | ANNOTATED_SUFFIXES | {".docx", ".pdf"}
 
 MAX_BYTES_PER_CHARACTER = 12
 """A code point outside the BMP takes 12 bytes in JSON with escapes (two ``\\uXXXX``)."""
@@ -53,7 +60,8 @@ class Record:
     Attributes:
         id: its identifier; None when the input gives none, which is an error.
         load: returns the text and notices about how it was read; raises PartagesError.
-        fields: further keys of the JSON line, which may be options of the use case.
+        fields: further keys of the JSON line, which may be options of the use case. Those of an
+            annotated file (``annotations``) are there once ``load`` has read it.
     """
 
     id: str | None
@@ -303,7 +311,19 @@ def list_files(folder: Path) -> list[Path]:
         if path.suffix.lower() in SUFFIXES
         and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and (path.suffix.lower() not in ANNOTATED_SUFFIXES or _is_cas(path))
     )
+
+
+def _is_cas(path: Path) -> bool:
+    """Among the files of a folder, a ``.ann`` goes with its text, and not every ``.json`` is a document."""
+    if path.suffix.lower() != ".json":
+        return False
+    try:
+        with path.open("rb") as file:
+            return looks_like_cas(file.read(65_536))
+    except OSError:
+        return True  # said when it is read
 
 
 def _folder_records(folder: Path, limit: int) -> Iterator[Record]:
@@ -319,25 +339,95 @@ def _folder_records(folder: Path, limit: int) -> Iterator[Record]:
 
 
 def _file_records(path: Path, identifier: str, limit: int) -> Iterator[Record]:
-    if path.suffix.lower() in JSONL_SUFFIXES:
-        try:
-            with path.open("rb") as file:
-                yield from read_jsonl(file, limit)
-        except OSError as error:
-            raise UsageError(f"« {path} » ne peut pas être lu ({error.strerror}).") from None
-    else:
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
         yield Record(identifier, partial(_read_file, path, limit))
+        return
+    try:
+        yield from reader(path, identifier, limit)
+    except OSError as error:
+        raise UsageError(f"« {path} » ne peut pas être lu ({error.strerror}).") from None
+
+
+def _jsonl_records(path: Path, identifier: str, limit: int) -> Iterator[Record]:  # noqa: ARG001
+    with path.open("rb") as file:
+        yield from read_jsonl(file, limit)
+
+
+def _cas_records(path: Path, identifier: str, limit: int) -> Iterator[Record]:
+    fields: dict[str, Any] = {}
+
+    def load() -> tuple[str, list[str]]:
+        data = _bytes(path, limit)
+        if not looks_like_cas(data[:65_536]):
+            raise UnreadableDocument(
+                f"« {path.name} » n'est pas du UIMA CAS JSON : pour des lignes JSON, nommez-le .jsonl."
+            )
+        try:
+            text, spans = uima.read_cas(data.decode("utf-8-sig"), ENTITE_ANONYMISATION, path.name)
+        except UnicodeDecodeError:
+            raise UnreadableDocument(f"« {path.name} » n'est pas en UTF-8 : exportez-le à nouveau.") from None
+        if len(text) > limit:
+            raise _too_large(path.name, limit)
+        fields["annotations"] = [_span_field(span) for span in spans]
+        return text, []
+
+    yield Record(identifier, load, fields)
+
+
+def _text_records(path: Path, identifier: str, limit: int) -> Iterator[Record]:
+    """A text, with the annotations of the ``.ann`` beside it; either of the two names will do."""
+    annotated = path.with_suffix(".ann")
+    if not annotated.is_file():
+        yield Record(identifier, partial(_read_file, path, limit))
+        return
+    fields: dict[str, Any] = {}
+
+    def load() -> tuple[str, list[str]]:
+        source = path if path.suffix.lower() != ".ann" else path.with_suffix(".txt")
+        text, notices = _read_file(source, limit)
+        try:
+            written = _bytes(annotated, 4 * limit).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise UnreadableDocument(f"« {annotated.name} » n'est pas en UTF-8 : convertissez-le.") from None
+        fields["annotations"] = [_span_field(span) for span in read_brat(text, written, annotated.name)]
+        return text, notices
+
+    yield Record(identifier, load, fields)
+
+
+def _span_field(span: Span) -> dict[str, Any]:
+    return {
+        "start": span.start,
+        "end": span.end,
+        "label": span.label,
+        "attributes": dict(span.attributes),
+        "score": span.score,
+    }
+
+
+READERS: dict[str, Callable[[Path, str, int], Iterator[Record]]] = {
+    **dict.fromkeys(JSONL_SUFFIXES, _jsonl_records),
+    **dict.fromkeys(TEXT_SUFFIXES, _text_records),
+    ".json": _cas_records,
+    ".ann": _text_records,
+}
+"""What reads a file by its suffix: its path, the id of its document, the most characters accepted.
+A suffix without a reader is one document, whose kind is read from its first bytes."""
 
 
 def _read_file(path: Path, limit: int) -> tuple[str, list[str]]:
+    return text_from_bytes(_bytes(path, limit), path.name, limit)
+
+
+def _bytes(path: Path, limit: int) -> bytes:
     try:
         size = path.stat().st_size
         if size > max(4 * limit, MAX_DOCX_EXPANSION):
             raise _too_large(path.name, limit)
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UnreadableDocument(f"« {path.name} » ne peut pas être lu ({error.strerror}).") from None
-    return text_from_bytes(data, path.name, limit)
 
 
 def read_jsonl(lines: BinaryIO, limit: int) -> Iterator[Record]:
