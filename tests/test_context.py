@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import spacy
 
 from partages.context import Context, qualify
 
@@ -60,3 +61,9 @@ def test_spacy_still_loads_its_model_afterwards() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_french_tokens_are_still_matched_after_the_qualifiers() -> None:
+    qualify("Pas de fièvre.", [(7, 13)])
+    words = spacy.blank("fr")("L'entre-deux-guerres, aujourd'hui.")
+    assert [word.text for word in words] == ["L'", "entre-deux-guerres", ",", "aujourd'hui", "."]

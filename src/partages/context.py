@@ -9,9 +9,10 @@ import logging
 import re
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -31,11 +32,44 @@ class Context:
     history: bool = False
 
 
+class _Late:
+    """A regular expression compiled when it is first matched."""
+
+    def __init__(self, pattern: str, flags: int) -> None:
+        self._given = pattern, flags
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return _compile_now(*self._given)
+
+    def match(self, *arguments: Any) -> Any:
+        """As of a compiled pattern."""
+        return self._compiled.match(*arguments)
+
+
+_compile_now = re.compile
+
+
+@contextmanager
+def _huge_patterns_compiled_late() -> Iterator[None]:
+    """spaCy's French compiles a pattern of 1.4 MB when imported (5 s), which edsnlp never matches."""
+
+    def compile_late(pattern: Any, flags: int = 0) -> Any:
+        huge = isinstance(pattern, str) and len(pattern) > 100_000
+        return _Late(pattern, flags) if huge else _compile_now(pattern, flags)
+
+    re.compile = compile_late
+    try:
+        yield
+    finally:
+        re.compile = _compile_now
+
+
 @cache
 def _pipeline() -> Any:
     import spacy
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _huge_patterns_compiled_late():
         warnings.simplefilter("ignore")
         # Loads spaCy's entry points: once edsnlp is imported, spacy.load would miss factories.
         spacy.blank("xx")
