@@ -5,6 +5,7 @@ from typing import Any
 from partages.documents import Document
 from partages.resources import Resources
 from partages.usecases.base import UseCase
+from partages.usecases.pseudonymise.formats import FORMATS
 from partages.usecases.pseudonymise.schema import Options, PseudonymiseResult
 
 
@@ -36,4 +37,5 @@ USECASE = UseCase(
     run=_run,
     show=_show,
     warm=_warm,
+    formats=FORMATS,
 )

@@ -13,7 +13,8 @@ from partages.usecases.pseudonymise.persons import find_persons
 from partages.usecases.pseudonymise.places import find_birth_places, find_hospitals, find_social, find_towns
 from partages.usecases.pseudonymise.propagation import propagate
 from partages.usecases.pseudonymise.render import render
-from partages.usecases.pseudonymise.schema import Options, PseudonymiseResult
+from partages.usecases.pseudonymise.schema import FRENCH_NAMES, Options, PseudonymiseResult
+from partages.usecases.pseudonymise.surrogates import Secret
 from partages.usecases.pseudonymise.view import view
 
 RULES = (
@@ -55,18 +56,39 @@ def pseudonymise(document: Document, options: Options) -> PseudonymiseResult:
     Raises:
         BadDocument: a given span goes past the end of the text.
     """
-    if options.spans is None:
+    given = options.spans
+    if given is None and options.corrected:
+        given = _corrected(options.annotations)
+    if given is None:
         spans = detect(document.text, statistical=options.engine == "full")
     else:
-        spans = _given(document, options.spans)
+        spans = _given(document, given)
+    secret = Secret.of(document, options.key.get_secret_value(), options.patient)
+    rendered = render(document, spans, options.rendering, secret)
     return PseudonymiseResult(
         id=document.id,
         spans=[
             SpanResult(start=s.start, end=s.end, label=s.label, attributes=dict(s.attributes), score=s.score)
             for s in spans
         ],
-        text=render(document, spans, options.rendering, options.key.get_secret_value()),
+        text=rendered.text,
+        places=rendered.places,
     )
+
+
+def _corrected(annotations: list[SpanResult] | None) -> list[SpanResult]:
+    """The annotations of the file; of two that overlap, the longer, so that nothing annotated shows."""
+    if annotations is None:
+        raise BadDocument(
+            "Ce document n'a pas d'annotations : donnez un fichier UIMA CAS JSON ou brat, ou retirez --corrected."
+        )
+    if any(span.label not in FRENCH_NAMES for span in annotations):
+        raise BadDocument("Une annotation a une catégorie inconnue : voir docs/formats.md.")
+    findings = [Finding(s.start, s.end, s.label, 1.0, "corrected", s.attributes) for s in annotations]
+    return [
+        SpanResult(start=f.start, end=f.end, label=f.label, attributes=dict(f.attributes))
+        for f in settle(findings)
+    ]
 
 
 def _given(document: Document, spans: Iterable[SpanResult]) -> list[Span]:

@@ -73,6 +73,21 @@ class Options(BaseOptions):
         description="Secret de l'établissement : un même secret donne les mêmes substituts d'un document à l'autre. "
         "Sans lui, les substituts dépendent du seul document.",
     )
+    patient: str = Field(
+        "",
+        description="Identifiant du patient (IPP, numéro d'inclusion) : ses documents partagent le même décalage de "
+        "dates et les mêmes substituts. Sans lui, chaque document a son propre décalage.",
+    )
+    corrected: bool = Field(
+        False,
+        description="Tient pour justes les annotations des fichiers UIMA CAS JSON (.json) ou brat (.ann) : rien n'est "
+        "détecté, seul le texte est rendu.",
+    )
+    annotations: list[SpanResult] | None = Field(
+        None,
+        description="Annotations du fichier reçu, employées avec « corrected ».",
+        json_schema_extra={"cli": False},
+    )
     spans: list[SpanResult] | None = Field(
         None,
         description="Passages déjà corrigés par une personne : rien n'est détecté, seul le texte est rendu.",
@@ -99,3 +114,5 @@ class PseudonymiseResult(Result):
 
     spans: list[SpanResult]
     text: str
+    places: tuple[tuple[int, int], ...] = Field((), exclude=True)
+    """Where each span stands in ``text``; not on the wire."""
