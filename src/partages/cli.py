@@ -33,6 +33,24 @@ def cli() -> None:
     """The root command."""
 
 
+def _extra(field: FieldInfo) -> Any:
+    """What a use case says of its option on the command line: False for none, ``json`` for a file."""
+    extra = field.json_schema_extra
+    return extra.get("cli") if isinstance(extra, dict) else None
+
+
+def _json_file(path: Path) -> Any:
+    """The value of an option given as a JSON file."""
+    import json
+
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"« {path} » ne peut pas être lu ({error.strerror}).") from None
+    except (ValueError, RecursionError):
+        raise UsageError(f"« {path} » n'est pas du JSON valide : corrigez-le.") from None
+
+
 def _click_option(name: str, field: FieldInfo) -> click.Option:
     """The command-line option of one field of a use case's options."""
     annotation: Any = field.annotation
@@ -41,6 +59,8 @@ def _click_option(name: str, field: FieldInfo) -> click.Option:
         annotation = arguments[0] if len(arguments) == 1 else str
     flag = "--" + name.replace("_", "-")
     common: dict[str, Any] = {"help": field.description, "default": None}
+    if _extra(field) == "json":
+        return click.Option([flag, name], type=click.Path(path_type=Path), **common)
     if get_origin(annotation) is Literal:
         return click.Option(
             [flag, name], type=click.Choice([str(value) for value in get_args(annotation)]), **common
@@ -56,15 +76,15 @@ def _click_option(name: str, field: FieldInfo) -> click.Option:
 
 
 def _usecase_command(usecase: UseCase) -> click.Command:
-    names = [
-        name
-        for name, field in usecase.options.model_fields.items()
-        if not (isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("cli") is False)
-    ]
+    names = [name for name, field in usecase.options.model_fields.items() if _extra(field) is not False]
 
     def callback(**given: Any) -> None:
         chosen = {name: given.pop(name) for name in names}
-        chosen = {name: value for name, value in chosen.items() if value not in (None, ())}
+        chosen = {
+            name: _json_file(value) if isinstance(value, Path) else value
+            for name, value in chosen.items()
+            if value not in (None, ())
+        }
         sys.exit(_run(usecase, _options(usecase, chosen), **given))
 
     parameters: list[click.Parameter] = [
@@ -99,7 +119,7 @@ def _usecase_command(usecase: UseCase) -> click.Command:
     reference = f" ({usecase.reference})" if usecase.reference else ""
     help_text = (
         f"{usecase.title}{reference}. {usecase.summary}\n\n"
-        'Entrée : fichiers .txt, .docx, .pdf, .jsonl, dossiers, ou « - » pour des lignes JSON {"id", "text"} '
+        'Entrée : fichiers .txt, .docx, .pdf, .jsonl, .json (UIMA CAS), .ann (brat), dossiers, ou « - » pour des lignes JSON {"id", "text"} '
         "sur l'entrée standard."
     )
     return click.Command(

@@ -9,6 +9,8 @@ from partages.usecases.pseudonymise import gazetteers, ner
 from partages.usecases.pseudonymise.dates import find_dates
 from partages.usecases.pseudonymise.finding import Finding, settle
 from partages.usecases.pseudonymise.identifiers import find_addresses, find_contacts, find_identifiers
+from partages.usecases.pseudonymise.known import find_known, overlay, speller, trimmed
+from partages.usecases.pseudonymise.patient import KnownPatient
 from partages.usecases.pseudonymise.persons import find_persons
 from partages.usecases.pseudonymise.places import find_birth_places, find_hospitals, find_social, find_towns
 from partages.usecases.pseudonymise.propagation import propagate
@@ -30,12 +32,13 @@ RULES = (
 )
 
 
-def detect(text: str, *, statistical: bool = True) -> list[Span]:
+def detect(text: str, *, statistical: bool = True, known: KnownPatient | None = None) -> list[Span]:
     """The identifying spans of a text, in order, without overlap.
 
     Args:
         text: as received; offsets are code points in it.
         statistical: also listen to the NER model.
+        known: what the hospital already knows of the patient.
     """
     seen = view(text)
     findings: list[Finding] = [finding for rule in RULES for finding in rule(seen.text)]
@@ -43,6 +46,8 @@ def detect(text: str, *, statistical: bool = True) -> list[Span]:
         findings += ner.find_entities(seen.text)
     settled = settle(findings)
     settled = settle([*settled, *propagate(seen.text, settled)])
+    if known:
+        settled = list(trimmed(overlay(settled, find_known(seen.text, known)), seen.text))
     spans = []
     for finding in settled:
         start, end = seen.source(finding.start, finding.end)
@@ -60,11 +65,14 @@ def pseudonymise(document: Document, options: Options) -> PseudonymiseResult:
     if given is None and options.corrected:
         given = _corrected(options.annotations)
     if given is None:
-        spans = detect(document.text, statistical=options.engine == "full")
+        spans = detect(document.text, statistical=options.engine == "full", known=options.known)
     else:
         spans = _given(document, given)
-    secret = Secret.of(document, options.key.get_secret_value(), options.patient)
-    rendered = render(document, spans, options.rendering, secret)
+    patient = options.patient or "".join(options.known.ipp[:1] if options.known else ())
+    secret = Secret.of(document, options.key.get_secret_value(), patient)
+    rendered = render(
+        document, spans, options.rendering, secret, *([speller(options.known)] if options.known else [])
+    )
     return PseudonymiseResult(
         id=document.id,
         spans=[

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from partages.usecases.base import Options as BaseOptions
 from partages.usecases.base import Result, SpanResult
+from partages.usecases.pseudonymise.patient import KnownPatient
 
 
 class Categorie(StrEnum):
@@ -77,6 +78,13 @@ class Options(BaseOptions):
         "",
         description="Identifiant du patient (IPP, numéro d'inclusion) : ses documents partagent le même décalage de "
         "dates et les mêmes substituts. Sans lui, chaque document a son propre décalage.",
+    )
+    known: KnownPatient | None = Field(
+        None,
+        description="Fichier JSON de ce que l'on sait du patient (noms, prénoms, naissance, adresse, téléphones, IPP, NDA, "
+        "NIR, médecin traitant) : chaque occurrence est masquée, fautes de frappe comprises.",
+        json_schema_extra={"cli": "json"},
+        repr=False,
     )
     corrected: bool = Field(
         False,
