@@ -119,7 +119,8 @@ def _usecase_command(usecase: UseCase) -> click.Command:
     reference = f" ({usecase.reference})" if usecase.reference else ""
     help_text = (
         f"{usecase.title}{reference}. {usecase.summary}\n\n"
-        'Entrée : fichiers .txt, .docx, .pdf, .jsonl, .json (UIMA CAS), .ann (brat), dossiers, ou « - » pour des lignes JSON {"id", "text"} '
+        "Entrée : fichiers .txt, .docx, .pdf, .jsonl, .json (UIMA CAS), .ann (brat), dossiers, "
+        'ou « - » pour des lignes JSON {"id", "text"} '
         "sur l'entrée standard."
     )
     return click.Command(
