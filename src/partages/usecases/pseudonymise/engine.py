@@ -15,6 +15,7 @@ from partages.usecases.pseudonymise.persons import find_persons
 from partages.usecases.pseudonymise.places import find_birth_places, find_hospitals, find_social, find_towns
 from partages.usecases.pseudonymise.propagation import propagate
 from partages.usecases.pseudonymise.render import render
+from partages.usecases.pseudonymise.residues import find_residues
 from partages.usecases.pseudonymise.schema import FRENCH_NAMES, Options, PseudonymiseResult
 from partages.usecases.pseudonymise.surrogates import Secret
 from partages.usecases.pseudonymise.view import view
@@ -48,6 +49,7 @@ def detect(text: str, *, statistical: bool = True, known: KnownPatient | None = 
     settled = settle([*settled, *propagate(seen.text, settled)])
     if known:
         settled = list(trimmed(overlay(settled, find_known(seen.text, known)), seen.text))
+    settled = sorted([*settled, *find_residues(seen.text, settled)], key=lambda finding: finding.start)
     spans = []
     for finding in settled:
         start, end = seen.source(finding.start, finding.end)
