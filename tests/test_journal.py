@@ -100,16 +100,18 @@ def test_any_id_gives_a_safe_file_of_its_own(identifiers: list[str]) -> None:
 
 def test_a_report_covers_what_was_done_before_the_interruption(tmp_path: Path) -> None:
     seen: list[dict[str, str]] = []
-    report = Report("", facts=lambda document, result: {}, write=lambda facts, path: seen.extend(facts))
+    report = Report(
+        "", (".html",), lambda document, result, options: {}, lambda facts, paths: seen.extend(facts)
+    )
     path = tmp_path / "rapport.html"
-    with pytest.raises(KeyboardInterrupt), Facts(path, report, resume=False, done=0) as facts:  # noqa: PT012
+    with pytest.raises(KeyboardInterrupt), Facts([path], report, resume=False, done=0) as facts:  # noqa: PT012
         facts.note(good("a", None))
         facts.note(good("b", None))  # noted, but not written yet when the run stopped
         raise KeyboardInterrupt
-    with Facts(path, report, resume=True, done=1) as facts:
+    with Facts([path], report, resume=True, done=1) as facts:
         facts.note(good("b", None))
         facts.note(bad("c"))
     assert [fact["id"] for fact in seen] == ["a", "b", "c"]
     assert seen[2]["error"] == "vide"
     with pytest.raises(UsageError, match="--report"):
-        Facts(tmp_path / "autre.html", report, resume=True, done=1)
+        Facts([tmp_path / "autre.html"], report, resume=True, done=1)

@@ -98,9 +98,10 @@ def process(
         text, notices = record.load()
         document = Document(record.id or "", text)
         document.require_text()
-        result: Result = usecase.run(document, options_for(usecase, options, record.fields), resources)
+        chosen = options_for(usecase, options, record.fields)
+        result: Result = usecase.run(document, chosen, resources)
         written = _record(usecase.formats[wanted.format], document, result) if wanted.format else None
-        facts = usecase.report.facts(document, result) if usecase.report and wanted.report else None
+        facts = usecase.report.facts(document, result, chosen) if usecase.report and wanted.report else None
     except PartagesError as error:
         return failure(record.id, str(error))
     except MemoryError:

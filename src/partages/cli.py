@@ -114,7 +114,9 @@ def _usecase_command(usecase: UseCase) -> click.Command:
     ]
     if usecase.report:
         parameters.append(
-            click.Option(["--report"], type=click.Path(path_type=Path), help=usecase.report.description)
+            click.Option(
+                ["--report"], type=click.Path(path_type=Path), multiple=True, help=usecase.report.description
+            )
         )
     reference = f" ({usecase.reference})" if usecase.reference else ""
     help_text = (
@@ -154,7 +156,7 @@ def _run(
     output: Path | None,
     jobs: int,
     resume: bool,
-    report: Path | None = None,
+    report: tuple[Path, ...] = (),
 ) -> int:
     """Process the inputs; returns the exit status."""
     from partages import batch, journal
@@ -172,10 +174,13 @@ def _run(
     as_text = output_format == "text" or (output_format is None and output is None and sys.stdout.isatty())
     if as_text and (resume or output):
         raise UsageError("--resume et --output s'emploient avec --format jsonl, ou un autre que text.")
-    if report and report.exists():
-        raise UsageError(f"« {report} » existe déjà : choisissez un autre nom ou supprimez-le.")
+    for path in report:
+        if path.exists():
+            raise UsageError(f"« {path} » existe déjà : choisissez un autre nom ou supprimez-le.")
+        if usecase.report and path.suffix.lower() not in usecase.report.suffixes:
+            raise UsageError(f"Le rapport s'écrit en {' ou '.join(usecase.report.suffixes)}.")
     form = usecase.formats.get(output_format or "")
-    wanted = batch.Wanted(output_format if form else None, report is not None)
+    wanted = batch.Wanted(output_format if form else None, bool(report))
     settings = _settings()
     resources = Resources(settings)
     records = reading.read_records(inputs, settings.max_characters, sys.stdin.buffer)

@@ -15,7 +15,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -357,24 +357,23 @@ class Sink:
 class Facts:
     """Gathers what ``--report`` needs, beside the report, and writes it at the end; a context manager.
 
-    Facts are kept a line a document in ``NAME.partial`` (no text of any document), so that memory does
-    not grow and a resumed run reports on all its documents. Without a path it does nothing.
+    Facts are kept a line a document beside the first of its files (no text of any document), so that
+    memory does not grow and a resumed run reports on all its documents. Without a path it does nothing.
 
     Args:
         done: documents that an earlier run wrote.
 
     Raises:
-        UsageError: the report exists, or the earlier run kept no facts.
+        UsageError: the earlier run kept no facts.
         OutputError: it cannot be written.
     """
 
-    def __init__(self, path: Path | None, report: Report | None, *, resume: bool, done: int) -> None:
-        self._path, self._report = path, report
+    def __init__(self, paths: Sequence[Path], report: Report | None, *, resume: bool, done: int) -> None:
+        self._paths, self._report = paths, report
         self._file: BinaryIO | None = None
-        if path is None or report is None:
+        if not paths or report is None:
             return
-        if path.exists():
-            raise UsageError(f"« {path} » existe déjà : choisissez un autre nom ou supprimez-le.")
+        path = paths[0]
         self._partial = path.with_name(path.name + ".partial")
         try:
             self._file = self._partial.open("r+b" if resume and self._partial.exists() else "w+b")
@@ -397,7 +396,7 @@ class Facts:
                 self._file.write((outcome.facts or outcome.line).encode() + b"\n")
                 self._file.flush()
             except OSError as error:
-                raise OutputError(f"« {self._path} » ne peut pas être écrit ({error.strerror}).") from None
+                raise OutputError(f"« {self._partial} » ne peut pas être écrit ({error.strerror}).") from None
 
     def __enter__(self) -> Self:
         return self
@@ -409,14 +408,11 @@ class Facts:
             return
         with self._file:
             if kind is None:
-                assert self._path
                 assert self._report
                 self._file.seek(0)
                 try:
-                    self._report.write(map(json.loads, self._file), self._path)
+                    self._report.write(map(json.loads, self._file), self._paths)
                 except OSError as failure:
-                    raise OutputError(
-                        f"« {self._path} » ne peut pas être écrit ({failure.strerror})."
-                    ) from None
+                    raise OutputError(f"Le rapport ne peut pas être écrit ({failure.strerror}).") from None
         if kind is None:
             self._partial.unlink()

@@ -1,7 +1,7 @@
 """What a use case is: a document in, a result out, and what is needed to offer it to people."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,14 +92,17 @@ class Report:
 
     Attributes:
         description: French, for the help page.
-        facts: what the report needs of one document; JSON values, no text of the document.
-        write: the report from all facts, in order, at this path (its suffix says the kind); facts of a
-            document that failed are ``{"id", "error"}``.
+        suffixes: of the files it can be written as.
+        facts: what the report needs of one document, from its result and the options that were
+            used; JSON values, no text of the document.
+        write: the report from all facts, in order, at these paths; facts of a document that failed are
+            ``{"id", "error"}``.
     """
 
     description: str
-    facts: Callable[[Document, Any], dict[str, Any]]
-    write: Callable[[Iterable[dict[str, Any]], Path], None]
+    suffixes: tuple[str, ...]
+    facts: Callable[[Document, Any, Any], dict[str, Any]]
+    write: Callable[[Iterable[dict[str, Any]], Sequence[Path]], None]
 
 
 def file_name(identifier: str, suffix: str) -> str:
