@@ -42,9 +42,11 @@ PATIENT = KnownPatient.model_validate(
 def masked(text: str, patient: KnownPatient = PATIENT) -> str:
     """The text with what is known between brackets."""
     out, at = "", 0
-    for finding in find_known(view(text).text, patient):
-        out += text[at : finding.start] + "[" + text[finding.start : finding.end] + "]"
-        at = finding.end
+    seen = view(text)
+    for finding in find_known(seen.text, patient):
+        start, end = seen.source(finding.start, finding.end)
+        out += text[at:start] + "[" + text[start:end] + "]"
+        at = end
     return out + text[at:]
 
 
@@ -127,8 +129,9 @@ def test_names_in_any_case_order_and_hyphenation(
     written = case(name).replace("-", parted)
     pair = [written, first_case(first)]
     text = before + " ".join(reversed(pair) if inverted else pair) + ", fièvre."
-    found = find_known(view(text).text, patient)
-    covered = {at for finding in found for at in range(finding.start, finding.end)}
+    seen = view(text)
+    found = find_known(seen.text, patient)
+    covered = {at for finding in found for at in range(*seen.source(finding.start, finding.end))}
     start = len(before)
     end = text.index(", fièvre")
     left = [text[at] for at in range(start, end) if text[at].isalpha() and at not in covered]

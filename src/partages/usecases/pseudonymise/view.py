@@ -2,8 +2,11 @@
 
 Accents are composed, invisible marks (soft hyphen, right-to-left mark...) taken out, and every
 space but the line end becomes a plain one, so that one pattern reads all the ways of typing.
+Letter-spaced words (``D U B O I S``) are closed up, and what scanners confuse (O and 0, l and 1) is
+put back, one character for one, where a number or a word holds a single foreign sign.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,13 +41,72 @@ class View:
         return found
 
 
+_SPACED = re.compile(r"(?<!\S)[^\W_](?: {1,3}(?:[^\W_]|[/.\-'])(?!\S)){3,}")
+_NUMBER_READ_WRONG = re.compile(r"(?<![^\W\d_OolI])(?=[OolI\d]*\d)(?=\d*[OolI])[OolI\d]+(?![^\W\d_])")
+_WORD_READ_WRONG = re.compile(
+    r"(?<!\w)(?!HbA1)(?:[^\W\d_]{2,}[01][^\W\d_]+|[^\W\d_][01][^\W\d_]{3,}|[01][^\W\d_]{5,})(?![\w-]*\d)"
+)
+_CAPITALS_WITH_L = re.compile(r"(?<![\w-])[A-ZÀ-Þ]{2,}l[A-ZÀ-Þ]+(?!\w)")
+_DIGITS = str.maketrans("OolI", "0011")
+_UPPER, _LOWER = str.maketrans("01l", "OIL"), str.maketrans("01", "ol")
+
+
+def _word(match: re.Match[str]) -> str:
+    value = match.group()
+    return value.translate(_UPPER if value.upper() == value else _LOWER)
+
+
+def repair(text: str) -> str:
+    """Same length: digits inside words read as letters, letters inside numbers read as digits."""
+    text = _NUMBER_READ_WRONG.sub(lambda match: match.group().translate(_DIGITS), text)
+    text = _WORD_READ_WRONG.sub(_word, text)
+    return _CAPITALS_WITH_L.sub(lambda match: match.group().replace("l", "I"), text)
+
+
+def _closed_up(text: str, origin: list[int] | None) -> tuple[str, list[int] | None]:
+    """The text without the spaces inside letter-spaced words; two spaces or more part two words."""
+    pieces: list[str] = []
+    places: list[int] = []
+    at = 0
+    for match in _SPACED.finditer(text):
+        value = match.group()
+        singles = value.split()
+        letters = sum(single.isalpha() for single in singles)
+        if letters and letters < len(singles) - sum(single in "'-." for single in singles):
+            continue  # letters and digits mixed: a table, a blood group
+        if not letters and len(set(value) & set("/.-")) == 0 and len(singles) < 6:
+            continue
+        pieces.append(text[at : match.start()])
+        places.extend(range(at, match.start()))
+        start = match.start()
+        for index, character in enumerate(value):
+            if character != " ":
+                pieces.append(character)
+                places.append(start + index)
+            elif value[index + 1] == " " != value[index - 1]:
+                pieces.append(" ")
+                places.append(start + index)
+        at = match.end()
+    if not pieces:
+        return text, origin
+    pieces.append(text[at:])
+    places.extend(range(at, len(text)))
+    return "".join(pieces), places if origin is None else [origin[place] for place in places]
+
+
 def view(text: str) -> View:
     """The view of a text."""
     translated = text.translate(_SAME_LENGTH)
-    if translated.isascii() or not any(
+    origin: list[int] | None = None
+    if not translated.isascii() and any(
         unicodedata.category(character) in ("Mn", "Cf", "Co", "Cn") for character in set(translated)
     ):
-        return View(translated, None, len(text))
+        translated, origin = _composed(translated)
+    closed, origin = _closed_up(translated, origin)
+    return View(repair(closed), origin, len(text))
+
+
+def _composed(translated: str) -> tuple[str, list[int]]:
     characters: list[str] = []
     origin: list[int] = []
     for index, character in enumerate(translated):
@@ -58,4 +120,4 @@ def view(text: str) -> View:
             continue
         characters.append(character)
         origin.append(index)
-    return View("".join(characters), origin, len(text))
+    return "".join(characters), origin
