@@ -393,6 +393,15 @@ def test_a_generated_conclusion_streams_in_and_is_checked(page: Page) -> None:
     expect(field).to_be_editable()
 
 
+def test_a_long_verification_leaves_the_conclusion_readable(page: Page) -> None:
+    page.locator(".exemple").first.click()
+    settle(page)
+    tab(page, "Conclusion")
+    box = page.locator("#conclusion-texte").bounding_box()
+    assert box
+    assert box["height"] > 120
+
+
 def test_results_are_copied_and_downloaded(page: Page) -> None:
     analyse(page)
     page.get_by_role("button", name="Copier le texte").click()
