@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -40,6 +40,7 @@ class Outcome:
         notices: French remarks on how the document was read.
         record: what the format asked for writes: the record's lines, or texts by file name.
         facts: what the report needs, as a JSON line; no text of the document.
+        reversal: what would give the document back, for the vault; never written in clear.
     """
 
     id: str | None
@@ -49,6 +50,7 @@ class Outcome:
     notices: tuple[str, ...] = ()
     record: str | Mapping[str, str] | None = None
     facts: str | None = None
+    reversal: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Wanted:
 
     format: str | None = None
     report: bool = False
+    vault: bool = False
 
 
 def options_for(usecase: UseCase, options: Options, fields: Mapping[str, Any]) -> Options:
@@ -101,6 +104,7 @@ def process(
         chosen = options_for(usecase, options, record.fields)
         result: Result = usecase.run(document, chosen, resources)
         written = _record(usecase.formats[wanted.format], document, result) if wanted.format else None
+        sealed = usecase.seal(document, result) if usecase.seal and wanted.vault else None
         facts = usecase.report.facts(document, result, chosen) if usecase.report and wanted.report else None
     except PartagesError as error:
         return failure(record.id, str(error))
@@ -110,7 +114,8 @@ def process(
         return failure(record.id, f"Défaut interne ({type(error).__name__}) : signalez-le aux mainteneurs.")
     line = result.model_dump_json(exclude_none=False)
     noted = json.dumps(facts, ensure_ascii=False) if facts is not None else None
-    return Outcome(record.id, line, False, text, tuple(notices), written, noted)
+    reversal = json.dumps(sealed, ensure_ascii=False) if sealed is not None else None
+    return Outcome(record.id, line, False, text, tuple(notices), written, noted, reversal)
 
 
 def _record(form: Format, document: Document, result: Result) -> str | Mapping[str, str]:

@@ -118,6 +118,14 @@ def _usecase_command(usecase: UseCase) -> click.Command:
                 ["--report"], type=click.Path(path_type=Path), multiple=True, help=usecase.report.description
             )
         )
+    if usecase.seal:
+        parameters.append(
+            click.Option(
+                ["--vault"],
+                type=click.Path(path_type=Path),
+                help="Coffre chiffré à écrire, d'où rendre les textes d'origine (partages vault restore).",
+            )
+        )
     reference = f" ({usecase.reference})" if usecase.reference else ""
     help_text = (
         f"{usecase.title}{reference}. {usecase.summary}\n\n"
@@ -157,10 +165,12 @@ def _run(
     jobs: int,
     resume: bool,
     report: tuple[Path, ...] = (),
+    vault: Path | None = None,
 ) -> int:
     """Process the inputs; returns the exit status."""
     from partages import batch, journal
     from partages import inputs as reading
+    from partages.vault import Writer, find_key
 
     if not inputs:
         raise UsageError(
@@ -172,6 +182,10 @@ def _run(
         if source != "-" and not Path(source).exists():
             raise UsageError(f"« {source} » n'existe pas : vérifiez le chemin.")
     as_text = output_format == "text" or (output_format is None and output is None and sys.stdout.isatty())
+    if as_text and vault:
+        raise UsageError(
+            "--vault s'emploie avec une sortie que l'on garde : ajoutez --format jsonl ou --output."
+        )
     if as_text and (resume or output):
         raise UsageError("--resume et --output s'emploient avec --format jsonl, ou un autre que text.")
     for path in report:
@@ -180,8 +194,12 @@ def _run(
         if usecase.report and path.suffix.lower() not in usecase.report.suffixes:
             raise UsageError(f"Le rapport s'écrit en {' ou '.join(usecase.report.suffixes)}.")
     form = usecase.formats.get(output_format or "")
-    wanted = batch.Wanted(output_format if form else None, bool(report))
+    wanted = batch.Wanted(output_format if form else None, bool(report), vault is not None)
     settings = _settings()
+    if vault:
+        find_key(settings)
+        if vault.exists() and not resume:
+            raise UsageError(f"« {vault} » existe déjà : choisissez un autre nom ou supprimez-le.")
     resources = Resources(settings)
     records = reading.read_records(inputs, settings.max_characters, sys.stdin.buffer)
     started = time.monotonic()
@@ -207,10 +225,12 @@ def _run(
                 with (
                     _progress(inputs, sink.resumed) as advance,
                     journal.Facts(report, usecase.report, resume=resume, done=sink.resumed) as facts,
+                    Writer(vault, settings, resume=resume, done=sink.resumed) as sealed,
                     sink.interruptible(),
                 ):
                     for outcome in batch.run(usecase, records, options, resources, jobs=jobs, wanted=wanted):
                         facts.note(outcome)
+                        sealed.note(outcome)
                         sink.write(outcome)
                         advance(outcome)
                         if form and outcome.failed:
@@ -328,6 +348,91 @@ def check_command() -> None:
     for check in checks:
         click.echo(f"{'✓' if check.passed else '✗'} {check.name} : {check.detail}")
     sys.exit(0 if all(check.passed for check in checks) else 1)
+
+
+@cli.group(help="Les coffres : rendre les textes d'origine à qui détient la clé.")
+def vault() -> None:
+    """The group of commands about vaults."""
+
+
+@vault.command("key", help="Crée une clé de coffre, lisible par vous seul.")
+@click.argument("file", metavar="FICHIER", type=click.Path(path_type=Path))
+def key_command(file: Path) -> None:
+    """Write a new key."""
+    from partages.vault import new_key
+
+    new_key(file)
+    click.echo(
+        f"Clé écrite dans « {file} ». Gardez-en une copie en lieu sûr, loin des coffres : "
+        "sans elle, rien ne se rouvre.",
+        err=True,
+    )
+
+
+@vault.command("restore", help="Rend les textes d'origine des documents donnés ; chaque accès est noté.")
+@click.argument("file", metavar="COFFRE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("inputs", nargs=-1, required=True, metavar="FICHIER|DOSSIER|-")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["jsonl", "text"]),
+    default="jsonl",
+    help='jsonl : {"id", "text", "exact"} par ligne ; text : le texte seul.',
+)
+def restore_command(file: Path, inputs: tuple[str, ...], output_format: str) -> None:
+    """Give texts back; status 1 when some could not be."""
+    import json
+
+    from partages.errors import BadDocument
+    from partages.inputs import read_records
+    from partages.vault import Reader
+
+    settings = _settings()
+    restore = next(usecase.restore for usecase in all_usecases().values() if usecase.restore)
+    failed = 0
+    with Reader(file, settings) as reader:
+        for record in read_records(inputs, settings.max_characters, sys.stdin.buffer):
+            try:
+                document = record.document()
+                sealed = reader.get(document.id)
+                if sealed is None:
+                    raise BadDocument("Le coffre ne contient pas ce document.")
+                text, exact = restore(document.text, sealed)
+            except PartagesError as error:
+                failed += 1
+                click.echo(f"{record.id or '(sans identifiant)'} : {error}", err=True)
+                continue
+            if output_format == "text":
+                click.echo(text)
+            else:
+                click.echo(json.dumps({"id": document.id, "text": text, "exact": exact}, ensure_ascii=False))
+            if not exact:
+                click.echo(
+                    f"{document.id} : le texte a changé ; seuls les substituts reconnus sont remplacés.",
+                    err=True,
+                )
+    sys.exit(1 if failed else 0)
+
+
+@vault.command("audit", help="Montre qui a ouvert un coffre, et vérifie ce journal.")
+@click.argument("file", metavar="COFFRE", type=click.Path(path_type=Path))
+def audit_command(file: Path) -> None:
+    """Print the journal; status 1 when it was tampered with."""
+    from partages.vault import Audit, find_key
+
+    settings = _settings()
+    key = find_key(settings) if settings.vault_key_file or settings.vault_key.get_secret_value() else None
+    tampered = False
+    for entry, wrong in Audit(file).check(key):
+        count = f", {entry['documents']} documents" if entry.get("documents") is not None else ""
+        click.echo(
+            f"{entry.get('time')} {entry.get('user')}@{entry.get('host')} : {entry.get('action')}{count}"
+            + (f" ✗ {wrong}" if wrong else "")
+        )
+        tampered = tampered or bool(wrong)
+    if not key:
+        click.echo("Sans la clé, seul l'enchaînement des lignes est vérifié.", err=True)
+    sys.exit(1 if tampered else 0)
 
 
 for _usecase in all_usecases().values():

@@ -39,6 +39,20 @@ class Settings(BaseSettings):
         description="Noms d'hôte auxquels l'assistant répond, séparés par des virgules, outre les adresses "
         "IP, « localhost » et le nom de la machine : celui du serveur HTTPS placé devant lui.",
     )
+    pseudonym_key_file: Path | None = Field(
+        None,
+        description="Fichier du secret d'où sont tirés les substituts, à la place de l'option --key "
+        "(visible dans la liste des processus).",
+    )
+    vault_key_file: Path | None = Field(
+        None,
+        description="Fichier de la clé des coffres (--vault), créé par « partages vault key » ; "
+        "à garder ailleurs que le coffre.",
+    )
+    vault_key: SecretStr = Field(
+        SecretStr(""),
+        description="La clé des coffres elle-même (32 octets en base64), à la place de son fichier.",
+    )
     cache: Path = Field(
         Path("~/.cache/partages"),
         description="Dossier des fichiers reconstruits au besoin (modèle assemblé, index). Aucun texte de "

@@ -145,6 +145,9 @@ class UseCase:
         generates: whether these options make it call the generator.
         formats: further values of ``--format`` by name.
         report: the report that ``--report`` writes.
+        seal: what ``--vault`` keeps of one document, encrypted, to give it back.
+        restore: from a text and what was sealed for it (JSON), the text given back, and whether it is
+            the original to the letter.
     """
 
     name: str
@@ -160,3 +163,5 @@ class UseCase:
     generates: Callable[[Any], bool] = lambda _: False
     formats: Mapping[str, Format] = field(default_factory=dict)
     report: Report | None = None
+    seal: Callable[[Document, Any], dict[str, Any]] | None = None
+    restore: Callable[[str, str], tuple[str, bool]] | None = None
