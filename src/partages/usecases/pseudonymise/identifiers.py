@@ -10,67 +10,77 @@ from partages.usecases.pseudonymise.schema import Categorie
 # label -> (CodeType, RoleNUM); the most specific first
 LABELS: tuple[tuple[str, str, str], ...] = (
     (r"N[°ºo]?\s?FINESS|FINESS(?: (?:juridique|géographique|ET|EJ))?", "FINESS", "Hopital"),
-    (r"RPPS|ADELI|N[°ºo]\s?(?:d')?(?:ordre|prescripteur)|AM(?=\s?:)", "RPPS", "PersonnelSante"),
-    (r"INS(?:-C|-NIR|-A)?|Matricule INS|Identité nationale de santé", "INS", "Patient"),
+    (r"RPPS|ADELI|N[°ºo]\s?(?:d')?(?:ordre|prescripteur)|N[°ºo] AM|AM(?=\s?:)", "RPPS", "PersonnelSante"),
+    (r"INS(?:-C|-NIR|-A)?(?: qualifiée?)?|Matricule INS|Identité nationale de santé", "INS", "Patient"),
     (
-        r"NIR|N[°ºo]?\s?(?:de )?(?:s[ée]curit[ée] sociale|SS|S\.S\.|INSEE)|(?:n° |numéro de )?s[ée]cu(?:rit[ée] sociale)?"
+        r"NIR|N[°ºo]?\s?(?:de )?(?:s[ée]curit[ée] sociale|s[ée]cu|SS|S\.S\.|INSEE)|(?:n° |numéro de )?s[ée]cu(?:rit[ée] sociale)?"
         r"|NSS|Immatriculation|N[°ºo] d'assuré",
         "NIR",
         "Patient",
     ),
     (r"NIA", "NIA", "Patient"),
     (
-        r"NDA|N[°ºo]?\s?(?:de |du |d')?(?:s[ée]jour|dossier administratif|admission|venue|passage|hospitalisation)"
-        r"|IEP|S[ée]jour(?: n[°ºo])?|Venue|(?:N[°ºo] )?IEP",
+        r"NDA|N[°ºo]?\s?(?:de |du |d')?(?:s[ée]jour|s[ée]j\.?|dossier administratif|admission|venue|passage|hospitalisation)"
+        r"|(?:N(?:um(?:éro)?)?[°ºo.]? )?IEP|S[ée]j(?:our|\.)(?: n[°ºo])?|(?:num\. )?Venue|HOSPIT\.?(?: n[°ºo])?|N[°ºo] EDS",
         "NDA",
         "Patient",
     ),
     (
-        r"I\.?P\.?P\.?|NIP(?:P)?|N[°ºo]?\s?(?:de |du )?(?:dossier(?: (?:patient|m[ée]dical))?|patient)|Dossier(?: n[°ºo])?"
-        r"|Identifiant(?: patient| permanent)?|ID patient|N[°ºo] d'identification|Patient n[°ºo]",
+        r"I\.?P\.?P\.?|NIP(?:P)?|N[°ºo]?\s?(?:de |du )?(?:dossier(?: (?:patient|m[ée]dical))?|patient)|Dossier(?-i: [a-zé]{2,10}\.?)?(?: n[°ºo])?|Num\.? patient"
+        r"|Ident(?:ifiant|\.)(?: patient| permanent)?|ID patient|N[°ºo] d'identification|Patient n[°ºo]|Pat\. ?ID|ID(?=\s?:)",
         "NIPouIPP",
         "Patient",
     ),
     (
-        r"N[°ºo]?\s?(?:de |du |d')?(?:demande|examen|pr[ée]l[èe]vement|lot|s[ée]rie|compte[ -]rendu|CR|acte|enregistrement"
-        r"|ordonnance|bon|facture|adh[ée]rent|contrat|lame|bloc|inclusion|cassette|laboratoire)|R[ée]f(?:[ée]rences?|\.)?"
-        r"|Accession|Demande|V/R[ée]f|N/R[ée]f|Code patient|Num(?:[ée]ro)?|Matricule|Badge|Mutuelle n[°ºo]|UF",
+        r"(?:N[°º]|No\.?(?=\s?:|\s\d)|num[ée]ro|num\.?)\s?(?:de |du |d')?(?:la )?(?-i:[a-zàâéèêîôû'-]{2,18}\.?)?(?-i: de [a-z]{3,12})?|R[ée]f(?:[ée]rences?|\.)?(?: interne)?"
+        r"|Accession|Acc\.?|Demande|[VN]/R[ée]f\.?|Code(?-i: [a-zé]{3,10}\.?)?|Matricule|Badge|Mutuelle|Contrat|Fiche|Passeport|Digicode|S/?N|Assurance|CNI|Permis|Plaque|Carte(?: vitale)?"
+        r"|Examen|Pr[ée]l[èe]vement|Lot|S[ée]rie|Bloc|Lame|[ÉE]chantillon|Inclusion|Cassette|Facture|Ordonnance|Adh[ée]rent|D[ée]claration|FEIR|CPA|CGR|Poche|Protocole|Ticket|IBAN|Compte|Étiquette|Identification",
         "AUTRE",
         "Patient",
     ),
 )
-_VALUE = r"[A-Z]{0,4}[ -]?\d[\dA-Z]*(?:[ .\-/_]{1,2}[\dA-Z]*\d[\dA-Z]*){0,8}"
-_LABELLED = [
-    (
-        re.compile(
-            rf"(?<![\w])(?:{label})(?![A-Za-zÀ-ÿ])(?:\s?\([^)\n]{{0,30}}\))?\s{{0,3}}(?:n[°ºo])?[\s:.=#|]{{0,12}}({_VALUE})",
-            0 if label in ("AM(?=\\s?:)",) else re.I,
-        ),
-        kind,
-        role,
-    )
-    for label, kind, role in LABELS
-]
+_ANY_LABEL = re.compile(
+    r"(?<![^\W_])(?:"
+    + "|".join(f"(?P<L{index}>{label})" for index, (label, _, _) in enumerate(LABELS))
+    + r")(?![A-Za-zÀ-ÿ])"
+    r"(?:\s?\([^)\n]{0,30}\))?\s{0,3}(?:n[°ºo]\.?|num[ée]ro|SN)?(?:\s?(?:est|sont) (?:le|la) )?[\s:.=#|-]{0,14}(?=[A-Z]{0,6}[-/ ]?[A-Z]{0,4}[-/]?\d|[A-Z]{2,4}-[A-Z]{2,4}-\d|\d|[A-Z]{1,3}/[a-z]{1,3}/\d)",
+    re.I,
+)
+_VALUE = re.compile(
+    r"\d{1,4}(?: \d{2,4}){1,6}(?: \d)?(?![\w/.,-])|[A-Z]{2,4} \d{4,12}(?!\w)|[A-Za-z]{0,8}\d[A-Za-z\d]{0,24}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){0,8}|[A-Za-z]{1,10}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){1,8}"
+)
+_NOT_AN_IDENTIFIER = re.compile(
+    r"(?:chambre|chb|lit|salle|porte|box|[ée]tage|page|coffre|version|semaine|jour|cycle|cure|grade|stade|type|appt?|appartement|dose|quart|vertèbre|dent|doigt|orteil|article|loi|décret|figure|tableau|taille|sonde|secteur|CIM(?:-10)?|CCAM|GHM|diagnostic|acte|ADICAP|lettre|cas|niveau|score|essai)\s?(?:[nN][°ºo])?[\s:.]*$"
+)
 _LONG_NUMBER = re.compile(
     r"(?<![\w.,/+-])\d{7,20}(?![\w%]|[.,/]\d| ?(?:mg|g|UI|mL|ml|copies|/mm|€|euros|UFC))"
 )
 _MIXED = re.compile(
-    r"(?<![\w/-])(?=[A-Z0-9-]{7,20}\b)(?:[A-Z]{1,4}-?\d{5,14}[A-Z]?|\d{2,4}[A-Z]{1,3}-?\d{4,10})(?![\w-])"
+    r"(?<![\w.,/+^-])(?=[A-Z/-]{0,9}\d)[A-Za-z\d]{1,20}(?:[-/_][A-Z\d]{1,14}){0,6}(?![\w%]|[-/.,]\d)"
+)
+_HYPHENED = re.compile(r"(?<![\w.,/+-])[A-Z]{2,6}(?:-[A-Z]{2,6}){1,2}(?:-\d{2,12}){1,3}(?![\w-])")
+_CARE_CODE = re.compile(
+    r"(?:NCT|rs|NM_?|CA|CD|PMID|ISO|EN|HLA|SARS|COVID|COV|OMIM|LOINC|SNOMED|CE|MIB|Ki|ORPHA|ATC|PD|DRB|DQB|anti|IL|MDRD|CKD)[-_/ ]?\d.*|\d+[xX*]\d+.*|\d{1,4}(?:mg|MG|ml|ML|UI|G|GY|Gy|cm|CM|mm|MM|KG|kg|MHZ|h|J|j|mmHg|kcal|PA|pa)\w{0,2}|[A-Z]{1,2}\d{1,3}-?[A-Z]?\d{0,2}|\d+-\d+-\d+|(?:[A-Z]\d{1,2}[A-Za-z]?[-/]){1,8}[A-Z]?\d{1,2}|\d+[UW]|\d+-\d*[A-Z]{1,2}|\d{1,3}-\d{1,3}"
 )
 _NIR = re.compile(
     r"(?<!\d)([1-478])[ .]?(\d{2})[ .]?(0[1-9]|1[0-2]|[2-9]\d)[ .]?(\d{2}|2[AB])[ .]?(\d{3})[ .]?(\d{3})"
     r"(?:[ ./-]{0,3}(\d{2}))?(?!\d)"
 )
 _PHONE = re.compile(
-    r"(?<![\d.,/-])(?:(?:\+|00) ?33 ?(?:\(0\) ?)?[1-9]|\(?0[1-9]\)?)(?:[ .\-/]?\d{2}){4}(?!\d|[.,/]\d)"
-    r"|(?<![\d+])\+(?!33)\d{1,3}(?:[ .-]?\d{2,4}){3,5}(?!\d)"
-    r"|(?<![\d.,/-])(?:0[1-9]\d{2}|0[1-9]) ?\d{2} ?\d{2} ?\d{2} ?\d{2}(?!\d)"
+    r"(?<![\d.,/-])(?:(?:\+|00) ?33 ?(?:\(0\) ?)?[1-9]|\(?0[1-9]\)?)(?:[ .\-/]{0,2}\d{2}){4}(?!\d|[.,/]\d)"
+    r"|(?<![\w+-])(?:\+(?=(?:\D{0,2}\d){9})|00(?=(?:\D{0,2}\d){9}))(?!33)\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,6}(?!\d)"
+    r"|(?<![\d.,/-])0[1-9](?:[ .]?\d){8}(?!\d|[.,/]\d)"
 )
+_DIGIT_WORD = r"(?:z[ée]ro|un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingt|trente|quarante|cinquante|soixante|quatre[ -]vingts?|et)"
+_SPOKEN_PHONE = re.compile(rf"(?<!\w)z[ée]ro {_DIGIT_WORD}(?:[ -]{_DIGIT_WORD}(?!\w)){{4,14}}", re.I)
 _PHONE_LABEL = re.compile(
-    r"\b(?:t[ée]l(?:[ée]phone|\.)?(?: ?(?:port(?:able)?|fixe|secr[ée]tariat|bureau|domicile)\.?)?|fax|t[ée]l[ée]copie|portable"
-    r"|poste|bip|dect|standard|gsm|mobile|secr[ée]tariat|appeler le|joignable au|☎|📞)"
-    r"\s?(?:n[°ºo])?[\s:.]{0,6}(\+?\d(?:[\d .\-/()]{2,22})\d)(?!\d)",
+    r"(?<![^\W_])(?:t[ée]l(?:[ée]phone|\.)?(?: ?(?:port(?:able)?|fixe|secr[ée]tariat|bureau|domicile)\.?)?|fax|t[ée]l[ée]copie|portable|port\."
+    r"|postes?|bip|dect|standard|gsm|mobile|secr[ée]tariat|secr?\.|appeler le|appel au|joignable(?: au)?|astreinte|ligne|num(?:[ée]ro)?|☎|📞|T\.)"
+    r"\s?(?:n[°ºo])?[\s:.(]{0,6}(\+?\d(?:[\d .\-/()]{1,22})\d)(?!\d)",
     re.I,
+)
+_EXTENSION = re.compile(
+    r"(?:Dr|Pr|Mme|M\.|IDE|bureau|secr[ée]tariat|astreinte|interne|cadre|accueil|standard|labo|bloc|service|Tel)[^()\n]{0,30}\((?:[^()\n]{0,25}, ?)?(\d{4})\)"
 )
 _EMAIL = re.compile(
     r"[A-Za-zÀ-ÿ0-9_+-]{1,64}(?:\.[A-Za-zÀ-ÿ0-9_+-]{1,64}){0,6} ?@ ?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,10}\b"
@@ -79,26 +89,46 @@ _URL = re.compile(
     r"\b(?:https?://[^\s<>\"')]{3,200}|www\.[^\s<>\"')]{3,200})(?<![.,;])"
     r"|\b(?<!@)[a-z0-9-]{2,40}(?:\.[a-z0-9-]{2,40}){0,3}\.(?:fr|com|org|net|eu|sante\.fr)\b(?:/[^\s<>\"')]{0,200})?(?<![.,;])"
 )
+_WAY = r"(?:rue|avenue|boulevard|bld|blvd|bd|impasse|all[ée]es?|chemin|route|quai|ruelle|faubourg|venelle|esplanade|promenade|mont[ée]e|rempart|grande[- ]rue|square|place)"
 _STREET = (
     r"(?:rue|r\.|avenue|av\.?|boulevard|boul\.|bd\.?|bld\.?|blvd|place|pl\.|impasse|imp\.|all[ée]es?|chemin|che?m?\.|route|rte|quai|cours"
     r"|square|sq\.|passage|ruelle|faubourg|fbg|sente|sentier|esplanade|promenade|mont[ée]e|c[ôo]te|lotissement|lot\.|r[ée]sidence|r[ée]s\."
-    r"|villa|hameau|cit[ée]|lieu-dit|lieudit|rond-point|domaine|parvis|clos|mail|traverse|venelle)"
+    r"|villa|hameau|cit[ée]|lieu-dit|lieudit|rond-point|domaine|parvis|clos|mail|traverse|venelle|remparts?|levée|digue|port|voie|chaussée|corniche|calade|cour|galerie|mas|ferme|chalet|foyer|tour)"
 )
+_JOIN = r"(?:de la|de l'|de|du|des|d'|la|le|les|l'|à|au|aux|en|sur|sous|et|lès)"
+_LETTER = r"[^\W\d_]"
+_PLACE_WORD = r"(?:\d{1,2}[ -](?i:janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)(?:[ -]\d{4})?|[A-ZÀ-Þ](?:[\w'.-]{0,30})|\d{1,4}e?(?= ?(?:RI|BCA|DB|régiment)\b))"
+_REST = rf"(?:[ -](?:{_JOIN}(?:[ ]|(?<=')))*{_PLACE_WORD}){{0,6}}"
+_COMPLEMENT = r"(?:(?:,| -|) ?(?:(?:résidence|rés\.|b[âa]t(?:iment|\.)?|app(?:artemen)?t\.?|appt?\.?|apt\.?|hameau|lieu-dit|esc(?:alier|\.)?|cité|lot(?:issement|\.)|villa|porte|ch\.|BP|CS|étage|\d{1,2}e(?:r|me)? étage|entrée|immeuble|imm\.|tour) ?[\w'°][\w'°.-]{0,25}(?: [A-ZÀ-Þ][\w'-]{1,25}){0,3}))"
 _ADDRESS = re.compile(
-    rf"(?<![\w/.,-])(\d{{1,4}} ?(?:bis|ter|quater|[A-D])?,? ?(?:(?:et|-) ?\d{{1,4}},? )?{_STREET} (?:[^\W\d_][\w'.-]*|\d{{1,2}}(?=[ -][A-Za-zé]))"
-    r"(?:[ -](?:[^\W\d_][\w'.-]{0,30}|\d{1,4}(?= ?(?:RI|BCA|mai|juillet|novembre|août|septembre|juin)\b))){0,6})",
-    re.I,
+    rf"(?<![\w/.,-])(\d{{1,4}}(?: ?(?:bis|ter|quater|BIS|TER|[A-Da-d](?![\w'])))?,? ?(?:(?:et|-|/) ?\d{{1,4}},? )?(?:(?i:{_STREET}) (?i:{_JOIN}(?: |(?<=')))*(?:{_PLACE_WORD}|{_LETTER}[\w'-]{{1,30}}){_REST}|(?i:Grande?[- ]Rue)\b)"
+    rf"(?i:{_COMPLEMENT}){{0,3}})"
+)
+_ENGLISH_ADDRESS = re.compile(
+    r"(?<![\w/.,-])(\d{1,4},? (?:[A-Z][\w'-]{1,25} ){1,3}(?:Lane|Street|Road|Avenue|Drive|Close|Square|Court|Gardens|Terrace|Place|Way|St|Rd|Ave))\b"
+)
+_STREET_ALONE = re.compile(
+    rf"(?:(?<=\n)|(?<=^)|(?<=[*|,;:(] )|(?<= - )|(?<=\t))((?:[Bb][âa]timent [\w-]{{1,25}}, )?(?i:{_WAY}) (?i:{_JOIN}(?: |(?<=')))*{_PLACE_WORD}{_REST}(?i:{_COMPLEMENT}){{0,3}})"
 )
 _ADDRESS_NO_NUMBER = re.compile(
-    rf"(?:adresse|domicile|demeurant|domicilié[e]?|habite|réside|résidant|logeant)\s?(?:au|à|dans|:|la|,| )*\s?"
-    rf"((?:{_STREET}|bâtiment|bât\.?|b[aâ]t|appartement|appt?\.?)\s[^\n,;(]{{3,60}})",
+    rf"(?:adresse|domicile|demeurant|domicilié[e]?|habite|réside|résidant|logeant|hébergée?|loge|logée?|vit|séjour)\s?(?:au|à|dans|:|la|le|,| )*\s?"
+    rf"((?:{_STREET}|ch[âa]teau|h[ôo]tel|camping|ferme|foyer|bâtiment|bât\.?|b[aâ]t|appartement|appt?\.?)\s[^\n,;(]{{3,60}})",
     re.I,
 )
-_POST_BOX = re.compile(r"\b((?:BP|CS|TSA)\s?\d{2,6}(?: \d{2,5})?)(?=\s|,|$|-)")
+_HOME = re.compile(
+    r"(?<!\w)((?:foyer|h[ôo]tel|camping|château|hameau|résidence|lotissement|lieu-dit|Foyer|Hôtel|Résidence|Hameau|HLM|cité|Cité) (?:(?:de la|de l'|de|du|des|d'|l') ?)?(?:(?:Le|La|Les|le|la|les|L') ?)?[A-ZÀ-Þ][\w'-]{2,25}(?: (?:(?:de|du|des|la) )?[A-ZÀ-Þ][\w'-]{2,25}){0,2}(?:,? ch\. ?\d{1,4}|, bd [^\n,;]{3,40})?)(?=\s?[,;\n.)])"
+)
+_POST_BOX = re.compile(r"\b((?:BP|CS|TSA)\s\d{2,6}(?: \d{2,5})?)(?=\s|,|$|-)")
 _BUILDING = re.compile(
     r"\b((?:b[âa]t(?:iment)?|appt?|appartement|esc(?:alier)?|résidence|étage|porte)\.? (?:n° ?)?(?:[A-Z]?\d{1,4}|[A-Z])\b(?:[ ,]+(?:esc(?:alier)?|appt?|"
     r"étage|porte)\.? [A-Z]?\d{0,4})?)(?=[^\n]{0,60}(?:rue|avenue|\d{5}))",
     re.I,
+)
+_FOREIGN_CODE = re.compile(
+    r"(?<!\w)([A-Z]{1,2}\d{1,2}[A-Z]? \d[A-Z]{2})(?!\w)|(?<!\w)((?:B|CH|D|L|NL|E|I)-\d{4,5})(?= [A-Z])"
+)
+_CODE_AFTER_TOWN = re.compile(
+    r"([A-ZÀ-Þ][\w'À-ÿ-]{2,30}(?: [A-ZÀ-Þ][\w'À-ÿ-]{1,30}){0,3})(?: ?[(,|^-]{1,2} ?|  ?)((?:0[1-9]|[1-8]\d|9[0-58])\d{3})(?!\d|[.,]\d)"
 )
 _POSTAL = re.compile(
     r"(?<![\d.,/°-])(?:F-?|FR-)?((?:0[1-9]|[1-8]\d|9[0-58]) ?\d{3})(?!\d)[ ,\-–]{1,3}"
@@ -120,14 +150,28 @@ def find_identifiers(text: str) -> Iterator[Finding]:
             yield _code(*match.span(), "NIR", "Patient", 0.99, "NIR key")
         elif len(body) == 13 and (key or " " in match.group()):
             yield _code(*match.span(), "NIR", "Patient", 0.8, "NIR shape")
-    for pattern, kind, role in _LABELLED:
-        for match in pattern.finditer(text):
-            start, end = match.span(1)
-            value = match.group(1)
-            digits = sum(map(str.isdigit, value))
-            if digits < (5 if kind == "AUTRE" else 3) or _is_date_like(value):
-                continue
-            yield _code(start, end, kind, role, 0.93 if kind != "AUTRE" else 0.85, f"label {kind}")
+    for match in _ANY_LABEL.finditer(text):
+        index = int((match.lastgroup or "L0")[1:])
+        kind, role = LABELS[index][1:]
+        found = _VALUE.match(text, match.end())
+        if found is None or _NOT_AN_IDENTIFIER.search(text[max(0, match.start() - 16) : match.end()]):
+            continue
+        value = found.group().rstrip("-/._")
+        digits = sum(map(str.isdigit, value))
+        glued = text[match.end() - 1].isalpha() and text[match.end()].isdigit()
+        if digits < (4 if kind == "AUTRE" and value.isdigit() else 3) or _is_date_like(value):
+            continue
+        if kind == "AUTRE" and (
+            (value.isdigit() and digits < 5 and not re.search(r"[°ºo#:]\s?$", text[: match.end()][-4:]))
+            or _MEASURE_AFTER.match(text, match.end() + len(value))
+            or re.fullmatch(r"(?:19|20)\d\d", value)
+            or (text[match.end() - 1] == " " and _CARE_CODE.fullmatch(value))
+        ):
+            continue
+        start = match.start(f"L{index}") if glued else match.end()
+        yield _code(
+            start, match.end() + len(value), kind, role, 0.93 if kind != "AUTRE" else 0.85, f"label {kind}"
+        )
     for match in _LONG_NUMBER.finditer(text):
         value = match.group()
         kind, role, score = "AUTRE", "Patient", 0.7
@@ -137,15 +181,34 @@ def find_identifiers(text: str) -> Iterator[Finding]:
             kind, role = "FINESS", "Hopital"
         elif len(value) == 7:
             score = 0.5
-        elif len(value) == 8 and value[4:6] in ("19", "20") and int(value[:2]) < 32:
-            continue  # a compact date
         yield _code(*match.span(), kind, role, score, "long number")
-    for match in _MIXED.finditer(text):
-        yield _code(*match.span(), "AUTRE", "Patient", 0.75, "letters and digits")
+    for pattern in (_MIXED, _HYPHENED):
+        for match in pattern.finditer(text):
+            value = match.group()
+            digits = sum(map(str.isdigit, value))
+            if digits < 4 or digits == len(value) or _is_date_like(value) or _CARE_CODE.fullmatch(value):
+                continue
+            capitals = sum(map(str.isupper, value))
+            parts = re.split(r"[-/_]", value)
+            if len(parts) == 1 and (digits < 5 or not capitals or capitals + digits < len(value)):
+                continue
+            if (len(parts) > 1 and (digits < 5 and not capitals)) or ("/" in value and not capitals):
+                continue
+            if not capitals and (
+                len(parts) > 2 or max(map(len, parts)) < 5 or _MEASURE_AFTER.match(text, match.end())
+            ):
+                continue
+            yield _code(*match.span(), "AUTRE", "Patient", 0.75, "letters and digits")
+
+
+_MEASURE_AFTER = re.compile(
+    r"\s?(?:[mµnkp]?g|[mcdµ]?[lL]|UI|U|%|mm\w*|cm|kg|/|mmol|µmol|ans|jours|mois|h|€|patients|cas)\b|\s?[%/€°]"
+)
 
 
 def _is_date_like(value: str) -> bool:
-    return re.fullmatch(r"\d{1,2}[/. -]\d{1,2}[/. -]\d{2,4}", value) is not None
+    match = re.fullmatch(r"(\d{1,2})([/. -])(\d{1,2})\2(\d{2,4})", value)
+    return match is not None and int(match[1]) <= 31 and int(match[3]) <= 12
 
 
 def _code(start: int, end: int, kind: str, role: str, score: float, rule: str) -> Finding:
@@ -162,8 +225,13 @@ def find_contacts(text: str) -> Iterator[Finding]:
         start, end = match.span()
         start += match.group().startswith("(") and ")" not in match.group()
         yield Finding(start, end, Categorie.TELEPHONE, 0.95, "phone", {"RoleNUM": _owner(text, start)})
+    for match in _EXTENSION.finditer(text):
+        if not re.match(r"19[3-9]|20[0-3]", match[1]):
+            yield Finding(*match.span(1), Categorie.TELEPHONE, 0.7, "extension", {"RoleNUM": "Hopital"})
+    for match in _SPOKEN_PHONE.finditer(text):
+        yield Finding(*match.span(), Categorie.TELEPHONE, 0.9, "spoken phone", {"RoleNUM": "Hopital"})
     for match in _PHONE_LABEL.finditer(text):
-        value = match.group(1)
+        value = re.split(r"  |[ (]\d{1,2}[/.]\d{1,2}[/.]", match.group(1))[0]
         if sum(map(str.isdigit, value)) >= 3 and not _is_date_like(value):
             end = match.start(1) + len(re.match(r"[\d +.\-/()]*\d", value).group())  # type: ignore[union-attr]
             yield Finding(
@@ -191,6 +259,9 @@ def find_addresses(text: str) -> Iterator[Finding]:
     role = {"RoleLOC": "Patient"}
     for pattern, score, rule in (
         (_ADDRESS, 0.92, "street"),
+        (_ENGLISH_ADDRESS, 0.9, "street"),
+        (_STREET_ALONE, 0.86, "street"),
+        (_HOME, 0.65, "home"),
         (_ADDRESS_NO_NUMBER, 0.8, "address label"),
         (_POST_BOX, 0.9, "post box"),
         (_BUILDING, 0.7, "building"),
@@ -198,7 +269,7 @@ def find_addresses(text: str) -> Iterator[Finding]:
         for match in pattern.finditer(text):
             value = match.group(1)
             value = _STOP_AFTER_ADDRESS.sub("", value)
-            value = re.split(r"\s{2,}|\s-\s|\s\d{5}\b", value)[0].rstrip(" .,;-")
+            value = re.split(r"\s{2,}|\s-\s(?!app|b[âa]t)|,?\s\d{5}\b", value)[0].rstrip(" .,;-")
             if len(value) > 4:
                 yield Finding(
                     match.start(1), match.start(1) + len(value), Categorie.ADRESSE, score, rule, role
@@ -215,6 +286,13 @@ def find_addresses(text: str) -> Iterator[Finding]:
             yield Finding(*match.span(1), Categorie.CODE_POSTAL, score, "postal code", role)
             start = match.start(2)
             yield Finding(start, start + len(town), Categorie.VILLE, score, "town after postal code", role)
+
+    for match in _CODE_AFTER_TOWN.finditer(text):
+        if _is_town(match[1], match[2]):
+            yield Finding(*match.span(2), Categorie.CODE_POSTAL, 0.9, "code after town", role)
+            yield Finding(*match.span(1), Categorie.VILLE, 0.9, "code after town", role)
+    for match in _FOREIGN_CODE.finditer(text):
+        yield Finding(*match.span(1 if match[1] else 2), Categorie.CODE_POSTAL, 0.8, "foreign code", role)
 
 
 def _known_prefix(town: str) -> str:
