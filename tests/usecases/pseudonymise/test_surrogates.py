@@ -52,6 +52,15 @@ def test_style_and_sex_are_kept() -> None:
     assert (female.sex, male.sex, man.isupper()) == ("F", "M", True)
 
 
+def test_an_unknown_first_name_takes_the_sex_that_the_text_gives() -> None:
+    """Kerzhelen is in no list; the header says nothing, the letter says Madame."""
+    header, _ = quotes("<Prenom>Kerzhelen</Prenom>\nMadame <Prenom>Kerzhelen</Prenom> va bien.")
+    patient = quotes("<Prenom RolePER=Patient>Kerzhelen</Prenom>, née à Brest. Elle va bien.")[0]
+    man = quotes("Monsieur <Prenom>Kerzhelen</Prenom>")[0]
+    sexes = [first_name(name) for name in (header, patient, man)]
+    assert [entry.sex for entry in sexes if entry] == ["F", "F", "M"]
+
+
 def test_one_person_stays_one_person_part_by_part() -> None:
     whole, first, second, broken, initial, given_name, letter = quotes(
         "<Nom>LEFEBVRE-KOSKAS</Nom> <Nom>Lefebvre</Nom> <Nom>Koskas</Nom> <Nom>Lefebvre-\nKoskas</Nom> <Nom>L.</Nom> "

@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from random import Random
 from typing import Any
 
@@ -45,6 +45,11 @@ _FEMININE = re.compile(
     r"\b(?:M(?:me|lle|adame|ademoiselle)|MME|MLLE|MADAME|[Nn]ée|[Ff]ille|[Ss]œur|[Ss]oeur|[Mm]ère|[Ff]emme|[Pp]atiente"
     r"|[ÉEé]pouse|[Dd]octeure|[Ii]nfirmière)\b"
 )
+_MASCULINE = re.compile(
+    r"\b(?:M\.|Mr\.?|MR|Monsieur|MONSIEUR|[Ff]ils|[Ff]rère|[Pp]ère|[Mm]ari|[Éé]poux|[Nn]é)(?!\w)"
+)
+_SHE = re.compile(r"\b(?:[Ee]lle|[Pp]atiente|Mme|MME|Madame|MADAME|[Nn]ée|NÉE|[Ss]exe ?: ?F)\b")
+_HE = re.compile(r"\b(?:[Ii]l|[Pp]atient|Mr|MR|Monsieur|MONSIEUR|[Nn]é|NÉ|[Ss]exe ?: ?M)\b")
 
 
 @cache
@@ -204,7 +209,30 @@ class Surrogates:
         return new.lower() if letter.islower() else new.upper()
 
     def _sex_around(self, span: Span) -> str:
-        return "F" if _FEMININE.search(self._document.text[max(0, span.start - 40) : span.start]) else "M"
+        """Of a first name that the lists do not tell: from a title before any place where it stands, else,
+        for the patient, from how the whole text speaks of them."""
+        named = self._sexes.get(fold(self._document.quote(span)))
+        if named:
+            return named
+        if span.attributes.get("RolePER") == "Patient":
+            return self._patient_sex
+        return "M"
+
+    @cached_property
+    def _sexes(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for span in self._spans:
+            if span.label == Categorie.PRENOM:
+                before = self._document.text[max(0, span.start - 40) : span.start]
+                sex = "F" if _FEMININE.search(before) else "M" if _MASCULINE.search(before) else ""
+                if sex:
+                    found.setdefault(fold(self._document.quote(span)), sex)
+        return found
+
+    @cached_property
+    def _patient_sex(self) -> str:
+        text = self._document.text
+        return "F" if len(_SHE.findall(text)) > len(_HE.findall(text)) else "M"
 
     def _draw(self, span: Span, value: str) -> str:
         label, folded = str(span.label), fold(value)
