@@ -11,7 +11,8 @@ from partages.usecases.pseudonymise.dates import find_dates
 from partages.usecases.pseudonymise.finding import Finding, settle
 from partages.usecases.pseudonymise.identifiers import find_addresses, find_contacts, find_identifiers
 from partages.usecases.pseudonymise.known import find_known, overlay, speller, trimmed
-from partages.usecases.pseudonymise.merging import merge
+from partages.usecases.pseudonymise.likeness import find_likely_names
+from partages.usecases.pseudonymise.merging import join, merge, unlikely
 from partages.usecases.pseudonymise.model import SpanModel, span_model
 from partages.usecases.pseudonymise.patient import KnownPatient
 from partages.usecases.pseudonymise.persons import find_persons
@@ -29,6 +30,7 @@ RULES = (
     find_contacts,
     find_addresses,
     find_persons,
+    find_likely_names,
     find_hospitals,
     find_towns,
     find_birth_places,
@@ -76,9 +78,11 @@ def detect(
         settled = settle([*settled, *ner.find_entities(seen.text)])
     if parts.model:
         spotter = span_model() if parts.model is True else parts.model
-        settled = merge(seen.text, settled, spotter.find(seen.text, settled))
+        decided = spotter.decide(seen.text, settled)
+        settled = [finding for finding in settled if not unlikely(finding, decided)]
+        settled = merge(seen.text, settled, decided.proposed)
     if parts.propagation:
-        settled = settle([*settled, *propagate(seen.text, settled)])
+        settled = join(seen.text, settle([*settled, *propagate(seen.text, settled)]))
     if known:
         settled = list(trimmed(overlay(settled, find_known(seen.text, known)), seen.text))
     settled = sorted([*settled, *find_residues(seen.text, settled)], key=lambda finding: finding.start)

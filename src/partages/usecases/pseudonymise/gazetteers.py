@@ -3,7 +3,7 @@
 import gzip
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,10 @@ DATA = files("partages.usecases.pseudonymise") / "data"
 
 FREQUENT = 4
 """Frequency class (0 to 13, logarithmic) from which a first name is taken at its word."""
+
+
+REMEMBERED = 50_000
+"""Words whose look-up is remembered."""
 
 
 def _lines(name: str) -> list[str]:
@@ -38,7 +42,33 @@ def first_names() -> dict[str, FirstName]:
     for line in _lines("prenoms.tsv.gz"):
         name, sex, france, anywhere = line.split("\t")
         found[name] = FirstName(sex, int(france), int(anywhere))
+    for name in _several("prenoms_courants.txt"):
+        entry = found.get(name, FirstName("?", 0, 0))
+        found[name] = FirstName(entry.sex, max(entry.france, FREQUENT), max(entry.anywhere, FREQUENT))
     return found
+
+
+def _several(name: str) -> list[str]:
+    """Folded entries of a list written several a line."""
+    return [fold(entry) for line in _lines(name) for entry in line.split(",") if entry.strip()]
+
+
+@cache
+def surnames() -> frozenset[str]:
+    """Folded surnames of France and elsewhere."""
+    return frozenset(_lines("noms.txt.gz")) | frozenset(_several("noms_courants.txt"))
+
+
+@cache
+def world_towns() -> frozenset[str]:
+    """Folded names of large towns outside France."""
+    return frozenset(_lines("villes.txt.gz"))
+
+
+@cache
+def diagnoses() -> frozenset[str]:
+    """Folded words of diagnoses that general French does not have."""
+    return frozenset(_lines("diagnostics.txt.gz"))
 
 
 @cache
@@ -66,11 +96,14 @@ def drugs() -> frozenset[str]:
     if package is None or package.origin is None:
         return frozenset()
     table = json.loads((Path(package.origin).parent / "resources" / "drugs.json").read_text())
-    return frozenset(
+    found = {
         word for names in table.values() for name in names for word in fold(name).split() if len(word) > 3
-    )
+    }
+    known = first_names()
+    return frozenset(word for word in found if word not in known or known[word].france < FREQUENT)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def first_name(word: str) -> FirstName | None:
     """The entry of a first name; a compound (``Jean-Pierre``) takes the sex of its first part."""
     names = first_names()
@@ -85,17 +118,20 @@ def first_name(word: str) -> FirstName | None:
     return None
 
 
+@lru_cache(maxsize=REMEMBERED)
 def is_first_name(word: str) -> bool:
     """Whether a word is a usual first name."""
     entry = first_name(word)
     return entry is not None and (entry.france >= FREQUENT or entry.anywhere >= FREQUENT + 2)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def is_word(word: str) -> bool:
     """Whether all parts of ``word`` are common French words."""
     return all(part in words() or len(part) < 2 for part in fold(word).replace("'", " ").split())
 
 
+@lru_cache(maxsize=REMEMBERED)
 def is_medical(word: str) -> bool:
     """Whether a word is a drug, an eponym or another term of care that looks like a name."""
     folded = fold(word)
