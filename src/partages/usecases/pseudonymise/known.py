@@ -12,6 +12,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 
 from rapidfuzz.distance import OSA
 
@@ -48,11 +49,13 @@ _INSIDE_NAME = re.compile(r"[\s\-'’.]{0,4}")
 
 def _flat(text: str) -> str:
     """Same length as ``text``: lower case, accents out."""
-    kept = {}
-    for character in set(text):
-        plain = strip_accents(character).casefold()
-        kept[ord(character)] = plain if len(plain) == 1 else character.lower()[:1]
-    return text.translate(kept)
+    return text.translate({ord(character): _plain(character) for character in set(text)})
+
+
+@cache
+def _plain(character: str) -> str:
+    plain = strip_accents(character).casefold()
+    return plain if len(plain) == 1 else character.lower()[:1]
 
 
 def _close(word: str, known: str) -> bool:

@@ -109,9 +109,11 @@ class Surrogates:
         self._spans = spans
         self._secret = secret
         self._alias = alias
-        self._banned = {fold(part) for part in _PART.findall(document.text)}
+        self._folds: dict[str, str] = {}
+        words = set(_PART.findall(document.text.lower()))
+        self._banned = {word if word.isascii() else fold(word) for word in words}
         self._banned |= set(re.findall(r"\d+", document.text))
-        self._banned |= {fold(document.quote(span)) for span in spans}
+        self._banned |= {self._fold(document.quote(span)) for span in spans}
         self._drawn: dict[tuple[str, str], str] = {}
         random = _random(secret.dates, "dates", "")
         self._days = 7 * random.randint(MIN_WEEKS, MAX_WEEKS) * random.choice((-1, 1))
@@ -121,8 +123,8 @@ class Surrogates:
         for span in spans:
             if span.label in (Categorie.NOM, Categorie.PRENOM):
                 for part in _PART.findall(document.quote(span)):
-                    if len(part) > 1 and fold(part) not in _PARTICLES:
-                        self._bearers.setdefault((span.label, fold(part)[:1]), (span, part))
+                    if len(part) > 1 and self._fold(part) not in _PARTICLES:
+                        self._bearers.setdefault((span.label, self._fold(part)[:1]), (span, part))
 
     def __call__(self, index: int, span: Span) -> str:
         value = self._document.quote(span)
@@ -139,10 +141,17 @@ class Surrogates:
             return _phone(value, self._again("Telephone", _digits(value)[-9:]))
         if span.label == Categorie.CODE:
             return self._code(span, value)
-        identity = (span.label, fold(value))
+        identity = (span.label, self._fold(value))
         if identity not in self._drawn:
             self._drawn[identity] = self._draw(span, value)
         return _styled(self._drawn[identity], value)
+
+    def _fold(self, value: str) -> str:
+        """``fold``, remembered for the time of the document."""
+        folded = self._folds.get(value)
+        if folded is None:
+            folded = self._folds[value] = fold(value)
+        return folded
 
     def _again(self, label: str, value: str) -> Random:
         return _random(self._secret.values, label, value)
@@ -164,7 +173,7 @@ class Surrogates:
         parts = _PART.findall(value)
         if not parts:
             return "X"
-        only_particles = all(fold(part) in _PARTICLES for part in parts)
+        only_particles = all(self._fold(part) in _PARTICLES for part in parts)
         sex = ""
         if span.label == Categorie.PRENOM:
             entry = first_name(" ".join(parts)) or first_name(parts[0])
@@ -174,14 +183,14 @@ class Surrogates:
             part = match[0]
             if len(part) == 1 and not (part.lower() in ("d", "o", "l") and value[match.end() :][:1] in "'’"):
                 return self._initial(span, part)
-            if fold(part) in _PARTICLES and not only_particles:
+            if self._fold(part) in _PARTICLES and not only_particles:
                 return part
             return _styled(self._part(span.label, part, sex), part)
 
         return _PART.sub(replaced, value)
 
     def _part(self, label: str, part: str, sex: str) -> str:
-        folded = self._alias(fold(part))
+        folded = self._alias(self._fold(part))
         identity = (label, folded)
         if identity not in self._drawn:
             if label == Categorie.PRENOM:
@@ -198,20 +207,20 @@ class Surrogates:
 
     def _initial(self, span: Span, letter: str) -> str:
         """That of the surrogate of the name it abbreviates, where the document holds it."""
-        bearer = self._bearers.get((span.label, fold(letter)[:1]))
+        bearer = self._bearers.get((span.label, self._fold(letter)[:1]))
         if bearer:
             named, part = bearer
             surrogate = self._name(named, part)
             new = _PART.findall(surrogate)[0][0]
         else:
-            others = [c for c in "ABCDEFGHIJLMNPRSTV" if c.lower() != fold(letter)]
-            new = self._again("initiale", fold(letter)).choice(others)
+            others = [c for c in "ABCDEFGHIJLMNPRSTV" if c.lower() != self._fold(letter)]
+            new = self._again("initiale", self._fold(letter)).choice(others)
         return new.lower() if letter.islower() else new.upper()
 
     def _sex_around(self, span: Span) -> str:
         """Of a first name that the lists do not tell: from a title before any place where it stands, else,
         for the patient, from how the whole text speaks of them."""
-        named = self._sexes.get(fold(self._document.quote(span)))
+        named = self._sexes.get(self._fold(self._document.quote(span)))
         if named:
             return named
         if span.attributes.get("RolePER") == "Patient":
@@ -226,7 +235,7 @@ class Surrogates:
                 before = self._document.text[max(0, span.start - 40) : span.start]
                 sex = "F" if _FEMININE.search(before) else "M" if _MASCULINE.search(before) else ""
                 if sex:
-                    found.setdefault(fold(self._document.quote(span)), sex)
+                    found.setdefault(self._fold(self._document.quote(span)), sex)
         return found
 
     @cached_property
@@ -235,7 +244,7 @@ class Surrogates:
         return "F" if len(_SHE.findall(text)) > len(_HE.findall(text)) else "M"
 
     def _draw(self, span: Span, value: str) -> str:
-        label, folded = str(span.label), fold(value)
+        label, folded = str(span.label), self._fold(value)
         if label == Categorie.SITUATION_FAMILIALE:
             for forms in _lists()[label].values():
                 if folded in {fold(form) for form in forms}:
@@ -295,6 +304,7 @@ class Surrogates:
 
 @lru_cache(50_000)
 def _folded(drawn: str) -> str:
+    """``fold`` of a surrogate; never of a value of the text, which is not to be kept."""
     return fold(drawn)
 
 
