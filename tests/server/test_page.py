@@ -338,7 +338,7 @@ def test_codes_are_kept_or_set_aside_and_leave_with_their_role(page: Page) -> No
     page.keyboard.press("Enter")
     expect(second.get_by_role("button", name="Retenir")).to_have_attribute("aria-pressed", "true")
     second.get_by_role("combobox").select_option("DP")
-    main, associated = page.locator('[data-groupe="DP"] li'), page.locator('[data-groupe="DAS"] li')
+    main, associated = page.locator('[data-groupe="DP"] > li'), page.locator('[data-groupe="DAS"] > li')
     expect(main).to_have_count(1)  # one principal diagnosis: the other has become associated
     expect(main).to_have_attribute("data-code", codes[1] or "")
     expect(associated.first).to_have_attribute("data-code", codes[0] or "")
@@ -360,6 +360,23 @@ def test_codes_are_kept_or_set_aside_and_leave_with_their_role(page: Page) -> No
     with page.expect_download() as download:
         page.get_by_role("button", name="JSON").click()
     assert [item["code"] for item in json.loads(Path(download.value.path()).read_text())] == [codes[0]]
+
+
+def test_a_close_code_takes_the_place_of_the_one_proposed(page: Page) -> None:
+    analyse(page, "Conclusion : ulcère gastrique hémorragique.")
+    tab(page, "Codes")
+    item = page.locator("li.code").first
+    proposed = item.get_attribute("data-code") or ""
+    item.get_by_text("Codes proches").click()
+    close = item.locator("[data-remplace]").first
+    chosen = close.get_attribute("data-remplace") or ""
+    close.click()
+    expect(item).to_have_attribute("data-code", chosen)
+    expect(item).to_have_attribute("data-etat", "retenu")
+    expect(close).to_have_attribute("data-remplace", proposed)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="JSON").click()
+    assert [code["code"] for code in json.loads(Path(download.value.path()).read_text())] == [chosen]
 
 
 def test_an_edited_conclusion_is_checked_again(page: Page) -> None:

@@ -197,6 +197,8 @@ def make_router(app: FastAPI, resources: Resources, workers: Workers) -> APIRout
                         "role": code.role,
                         "score": code.score,
                         "hierarchy": _hierarchy(code),
+                        "alternatives": code.alternatives,
+                        "reasons": code.reasons,
                         "evidence": [(e.start, e.end, document.text[e.start : e.end]) for e in code.evidence],
                     }
                     for code in result.codes

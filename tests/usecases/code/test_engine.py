@@ -70,9 +70,41 @@ def test_each_proposal_shows_where_it_stands(result: CodeResult) -> None:
 
 def test_a_symptom_is_not_principal_beside_a_disease() -> None:
     assert propose("Conclusion : dyspnée.").codes[0].code == "R060"
-    both = propose("Conclusion : dyspnée. Embolie pulmonaire.")
-    assert [p.role for p in both.codes if p.code[0] == "R"] == ["DAS"]
+    both = propose("Conclusion : dyspnée. Embolie pulmonaire. Dysphagie.")
     assert both.codes[0].code.startswith("I26")
+    assert [(p.code, p.role) for p in both.codes if p.code[0] == "R"] == [("R13", "DAS")]
+
+
+@pytest.mark.parametrize(
+    ("report", "principal"),
+    [
+        ("Métastases hépatiques d'un adénocarcinome du sigmoïde.\nConclusion : cancer du sigmoïde.", "C187"),
+        ("HTA, BPCO. Patiente hospitalisée pour appendicite aiguë.", "K35"),
+        ("Conclusion : décompensation cardiaque favorisée par une fibrillation auriculaire.", "I50"),
+        ("Hôpital de jour. Cancer du sein. Chimiothérapie par paclitaxel, cycle n°4.", "Z511"),
+        ("Conclusion : hémiplégie gauche, AVC ischémique.", "I6"),
+    ],
+)
+def test_the_principal_diagnosis_is_the_problem_of_the_stay(report: str, principal: str) -> None:
+    first = propose(report).codes[0]
+    assert first.role == "DP"
+    assert first.code.startswith(principal)
+    assert first.reasons
+
+
+def test_the_act_of_this_stay_is_no_past_operation() -> None:
+    done = propose("Conclusion : lithiase vésiculaire. Cholécystectomie ce jour.")
+    past = propose("Antécédents : cholécystectomie.\nConclusion : pneumopathie.")
+    assert not [p for p in done.codes if p.code.startswith("Z9")]
+    assert [p.role for p in past.codes if p.code.startswith("Z9")] == ["DAS"]
+
+
+def test_close_codes_are_shown_beside_the_one_proposed() -> None:
+    first = propose("Conclusion : ulcère gastrique hémorragique.").codes[0]
+    assert first.alternatives
+    assert first.code not in {other.code for other in first.alternatives}
+    scores = [other.score for other in first.alternatives]
+    assert scores == sorted(scores, reverse=True)
 
 
 @pytest.mark.parametrize(

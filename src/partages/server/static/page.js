@@ -493,6 +493,26 @@ function decide(item, decision) {
   const said = { retenu: "retenu", ecarte: "écarté", propose: "à décider" }[item.dataset.etat];
   announce(`${item.dataset.code} ${said}. ${$("compte-retenus").textContent}.`);
 }
+function replaceCode(button) {
+  // the close code takes the place of the one proposed, which becomes one of its close codes
+  const item = button.closest("li.code");
+  const before = { code: item.dataset.code, label: item.dataset.libelle };
+  const dotted = (code) => (/^[A-Z]\d\d./.test(code) ? `${code.slice(0, 3)}.${code.slice(3)}` : code);
+  item.dataset.code = button.dataset.remplace;
+  item.dataset.libelle = button.dataset.libelle;
+  item.querySelector(".numero").textContent = dotted(item.dataset.code);
+  item.querySelector(".libelle").textContent = item.dataset.libelle;
+  item.querySelector(".chemin")?.remove();
+  item.querySelector(".score").textContent = "Choisi par vous";
+  for (const [selector, verb] of [['[data-decision="retenu"]', "Retenir"], ['[data-decision="ecarte"]', "Écarter"], ["[data-role]", "Rôle de"]]) {
+    item.querySelector(selector).setAttribute("aria-label", `${verb} ${dotted(item.dataset.code)}`);
+  }
+  button.dataset.remplace = before.code;
+  button.dataset.libelle = before.label;
+  button.textContent = `${dotted(before.code)} ${before.label}`;
+  if (item.dataset.etat !== "retenu") decide(item, "retenu");
+  announce(`${item.dataset.code} remplace ${before.code}.`);
+}
 function file(item) {
   // under the heading of its role, focus kept
   const group = $("codes").querySelector(`[data-groupe="${item.querySelector("[data-role]").value}"]`);
@@ -525,6 +545,7 @@ document.body.addEventListener("click", (event) => {
   if (!button) return;
   if (button.dataset.preuves !== undefined) light(button);
   if (button.dataset.decision) decide(button.closest("li.code"), button.dataset.decision);
+  if (button.dataset.remplace) replaceCode(button);
   if (button.dataset.vers) {
     const mark = $(`p${button.dataset.vers}`);
     if (!mark) return;

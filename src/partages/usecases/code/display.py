@@ -32,6 +32,9 @@ def show(document: Document, result: CodeResult) -> RenderableType:
     parts: list[RenderableType] = [table]
     if result.attested is not None:
         parts.append(Text(f"Code attesté par le texte : {result.attested:.2f}"))
+    for proposal in result.codes:
+        if proposal.reasons:
+            parts.append(Text(f"{dotted(proposal.code)} mène : {', '.join(proposal.reasons)}", style="dim"))
     if result.set_aside:
         aside = ", ".join(f"{dotted(s.code)} {s.label} ({s.reason})" for s in result.set_aside)
         parts.append(Text(f"Écartés : {aside}", style="dim"))

@@ -18,13 +18,27 @@ from partages.terminologies.cim10 import MCO, Nomenclature
 from partages.terminologies.search import Index, Match, index
 from partages.usecases.base import Evidence
 from partages.usecases.code.passages import passages
-from partages.usecases.code.roles import Mention, listed, rank
-from partages.usecases.code.schema import CodeResult, Level, Options, Proposal, Reason, Role, SetAside
+from partages.usecases.code.roles import rank
+from partages.usecases.code.rules import Mention, listed
+from partages.usecases.code.schema import (
+    Alternative,
+    CodeResult,
+    Level,
+    Options,
+    Proposal,
+    Reason,
+    Role,
+    SetAside,
+)
 
 MIN_SCORE = 0.62
 """Score under which a resemblance is not a mention; chosen by reading proposals on FRASIMED cases."""
 VAGUE = frozenset({"maladi", "lesion", "troubl", "anomali", "alteration", "atteint"})
 """First words of labels that name no disease: "Maladie osseuse, sans précision"."""
+CLOSE = 0.85
+"""Share of the best score from which another code is an alternative to it."""
+CONSIDERED = 4
+"""Codes looked at for one passage: the one proposed, and its alternatives."""
 MIN_COVERED = 0.9
 """Share of a phrase (weighted by IDF) that a passage must hold."""
 
@@ -82,8 +96,10 @@ def _propose(document: Document, options: Options, searched: Index) -> CodeResul
             found.role,
             found.score,
             [Evidence(start=m.start, end=m.end) for m in found.mentions],
+            _alternatives(found.mentions, searched.nomenclature),
+            found.reasons,
         )
-        for found in rank(kept, searched.nomenclature)[: options.top]
+        for found in rank(kept, searched.nomenclature, document.text)[: options.top]
     ]
     proposed = {proposal.code for proposal in proposals}
     return CodeResult(
@@ -109,7 +125,7 @@ def _reason(mention: Mention, said: Context) -> Reason | None:
 
 
 def _mentions(text: str, searched: Index) -> list[Mention]:
-    seen: dict[tuple[str, ...], Match | None] = {}
+    seen: dict[tuple[str, ...], list[Match]] = {}
     found = []
     for passage in passages(text):
         piece = text[passage.start : passage.end]
@@ -118,32 +134,42 @@ def _mentions(text: str, searched: Index) -> list[Mention]:
             continue
         if tokens not in seen:
             seen[tokens] = _accept(searched, tokens)
-        match = seen[tokens]
-        if match is not None:
+        if seen[tokens]:
+            match, *others = seen[tokens]
             start, end = _tighten(piece, match, searched)
             found.append(
-                Mention(match.code, passage.start + start, passage.start + end, match.score, passage)
+                Mention(
+                    match.code,
+                    passage.start + start,
+                    passage.start + end,
+                    match.score,
+                    passage,
+                    tuple(
+                        (other.code, other.score) for other in others if other.score >= CLOSE * match.score
+                    ),
+                )
             )
     return found
 
 
-def _accept(searched: Index, tokens: Sequence[str]) -> Match | None:
+def _accept(searched: Index, tokens: Sequence[str]) -> list[Match]:
+    """Codes that the words of a passage name, best first; none where they name nothing surely."""
     if searched.covered(tokens) < MIN_COVERED:
-        return None
-    for match in searched.match(tokens, 3):
-        allowed = searched.nomenclature[match.code].type is not MCO.FORBIDDEN
-        # Official labels of chapters XX and XXI are made of everyday words ("conseil", "présence", "sport").
-        official = match.code[0] in "VWXYZ" and not match.clinical
-        vague = not match.clinical and len(match.tokens) <= 2 and match.tokens[0] in VAGUE
-        if (
-            allowed
-            and not official
-            and not vague
-            and match.score >= MIN_SCORE
-            and match.covered >= MIN_COVERED
-        ):
-            return match
-    return None
+        return []
+    return [match for match in searched.match(tokens, CONSIDERED) if _is_named(match, searched.nomenclature)]
+
+
+def _is_named(match: Match, nomenclature: Nomenclature) -> bool:
+    # Official labels of chapters XX and XXI are made of everyday words ("conseil", "présence", "sport").
+    official = match.code[0] in "VWXYZ" and not match.clinical
+    vague = not match.clinical and len(match.tokens) <= 2 and match.tokens[0] in VAGUE
+    return (
+        nomenclature[match.code].type is not MCO.FORBIDDEN
+        and not official
+        and not vague
+        and match.score >= MIN_SCORE
+        and match.covered >= MIN_COVERED
+    )
 
 
 def _tighten(piece: str, match: Match, searched: Index) -> tuple[int, int]:
@@ -173,8 +199,25 @@ def _set_aside(
     )
 
 
+def _alternatives(mentions: Iterable[Mention], nomenclature: Nomenclature) -> list[Alternative]:
+    scores: dict[str, float] = {}
+    for name, score in (other for mention in mentions for other in mention.others):
+        scores[name] = max(score, scores.get(name, 0))
+    best = sorted(scores.items(), key=lambda item: -item[1])[: CONSIDERED - 1]
+    return [
+        Alternative(code=name, label=nomenclature[name].label, score=round(min(1.0, score), 3))
+        for name, score in best
+    ]
+
+
 def _proposal(
-    nomenclature: Nomenclature, name: str, role: Role | None, score: float, evidence: list[Evidence]
+    nomenclature: Nomenclature,
+    name: str,
+    role: Role | None,
+    score: float,
+    evidence: list[Evidence],
+    alternatives: Iterable[Alternative] = (),
+    reasons: Iterable[str] = (),
 ) -> Proposal:
     levels = [Level(code=step, label=label) for step, label in nomenclature.hierarchy(name)]
     return Proposal(
@@ -184,6 +227,8 @@ def _proposal(
         score=score,
         evidence=evidence,
         hierarchy=levels,
+        alternatives=list(alternatives),
+        reasons=list(reasons),
     )
 
 

@@ -8,20 +8,18 @@ calibrate.
 """
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 from partages.context import Context
 from partages.terminologies.cim10 import MCO, Nomenclature
-from partages.usecases.code.passages import Passage
+from partages.usecases.code import rules
+from partages.usecases.code.rules import Mention, Stay
 from partages.usecases.code.schema import Role
 
 MIN_STANDING = 0.3
 """Under it a code is not proposed; chosen by reading proposals on FRASIMED cases."""
-BACKGROUND = 0.6
-"""Factor on diseases that accompany most stays (``data/background.txt``), when the DP is chosen."""
 SYMPTOM = 0.6
 """Factor on a symptom, where a disease is there too."""
 CIRCUMSTANCE = 0.7
@@ -35,17 +33,6 @@ FULL = 1.3
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
-    """A code read at a place of the text."""
-
-    code: str
-    start: int
-    end: int
-    score: float
-    passage: Passage
-
-
-@dataclass(frozen=True, slots=True)
 class Ranked:
     """A code with its role, its score from 0 to 1, and its mentions in order."""
 
@@ -53,53 +40,86 @@ class Ranked:
     role: Role
     score: float
     mentions: tuple[Mention, ...]
+    reasons: tuple[str, ...] = ()
 
 
-@cache
-def _ranges(name: str) -> tuple[tuple[str, str], ...]:
-    text = files(__package__).joinpath("data", name).read_text(encoding="utf-8")
-    lines = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
-    return tuple((first, last) for first, last in lines)
-
-
-def listed(code: str, name: str) -> bool:
-    """Whether a code's category is in one of the ranges of a data file."""
-    return any(first <= code[:3] <= last for first, last in _ranges(name))
-
-
-def rank(kept: Iterable[tuple[Mention, Context]], nomenclature: Nomenclature) -> list[Ranked]:
+def rank(kept: Iterable[tuple[Mention, Context]], nomenclature: Nomenclature, text: str) -> list[Ranked]:
     """The DP first, if any code may be it, then the DAS, heaviest first."""
-    places: dict[str, list[Mention]] = {}
-    current: set[str] = set()
+    places: dict[str, list[tuple[Mention, Context]]] = {}
     for mention, said in kept:
-        places.setdefault(mention.code, []).append(mention)
-        if not said.history and mention.passage.section != "history":
-            current.add(mention.code)
-    disease = any(code[0] not in "RZ" for code in current)
-    weight = {code: _weight(code, found, code in current, disease) for code, found in places.items()}
+        places.setdefault(mention.code, []).append((mention, said))
+    stay = _stay(places, text)
+    weight = {
+        code: _weight(code, [mention for mention, _ in found], code in stay.codes, stay.disease)
+        for code, found in places.items()
+    }
     order = [code for code in places if weight[code] >= MIN_STANDING]
-    order = _most_specific(sorted(order, key=lambda code: (-weight[code], places[code][0].start)))
+    order = _most_specific(sorted(order, key=lambda code: (-weight[code], places[code][0][0].start)))
+    leads = {code: rules.lead_factor(code, stay) for code in order}
     principal = max(
-        (c for c in order if c in current and _may_lead(nomenclature, c, disease)),
-        key=lambda c: weight[c] * (BACKGROUND if listed(c, "background.txt") else 1),
+        (code for code in order if code in stay.codes and _may_lead(nomenclature, code, stay)),
+        key=lambda code: weight[code] * leads[code][0],
         default=None,
     )
-    if principal is not None:
-        order = [principal, *(code for code in order if code != principal)]
+    associated = [
+        code
+        for code in order
+        if code != principal and rules.may_associate(code, places[code], principal, text)
+    ]
     return [
         Ranked(
             code,
             "DP" if code == principal else "DAS",
             round(min(1.0, weight[code] / FULL), 3),
-            tuple(places[code]),
+            tuple(mention for mention, _ in places[code]),
+            tuple(leads[code][1]) if code == principal else (),
         )
-        for code in order
+        for code in ([principal, *associated] if principal else associated)
     ]
 
 
-def _may_lead(nomenclature: Nomenclature, code: str, disease: bool) -> bool:
+def _stay(places: dict[str, list[tuple[Mention, Context]]], text: str) -> Stay:
+    current = [
+        mention
+        for found in places.values()
+        for mention, said in found
+        if not said.history and mention.passage.section != "history"
+    ]
+    current.sort(key=lambda mention: mention.start)
+    opening: list[Mention] = []
+    for section in ("conclusion", "reason"):
+        first = [
+            m
+            for m in current
+            if m.passage.section == section
+            and m.code[0] not in "RZ"
+            and not rules.listed(m.code, "consequences.txt")
+        ][:1]
+        opening = opening or first
+    return Stay(
+        codes=frozenset(mention.code for mention in current),
+        opening=frozenset(mention.code for mention in opening),
+        reason=frozenset(m.code for m in current if m.passage.section == "reason" or _is_reason(text, m)),
+        session=rules.is_session_stay(text),
+    )
+
+
+_ADMITTED = re.compile(
+    r"\b(?:hospitalis|admis|adress|transf[ée]r|venu|entr[ée]|consult|op[ée]r)\w*[^.\n]{0,40}?\b(?:pour|devant|en raison d\w+|d['’]une?|suite à)\b[^.\n]{0,40}$",
+    re.IGNORECASE,
+)
+
+
+def _is_reason(text: str, mention: Mention) -> bool:
+    """« Patiente de 51 ans hospitalisée pour ... »: the mention closes such a turn of phrase."""
+    return _ADMITTED.search(text, max(0, mention.start - 110), mention.start) is not None
+
+
+def _may_lead(nomenclature: Nomenclature, code: str, stay: Stay) -> bool:
     """Whether MCO allows a code as DP, and no diagnosis stands before it."""
-    return nomenclature[code].type is MCO.FREE and not (disease and code[0] in "RZ")
+    if rules.is_session(code) and stay.session:
+        return nomenclature[code].type is not MCO.FORBIDDEN
+    return nomenclature[code].type is MCO.FREE and not (stay.disease and code[0] in "RZ")
 
 
 def _weight(code: str, found: Sequence[Mention], current: bool, disease: bool) -> float:

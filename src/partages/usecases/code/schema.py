@@ -41,6 +41,16 @@ class Level(BaseModel):
     label: str
 
 
+class Alternative(BaseModel):
+    """A code that the same words resemble nearly as much."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    label: str
+    score: float = Field(ge=0, le=1)
+
+
 class Proposal(BaseModel):
     """A code, and what makes the program propose it."""
 
@@ -52,6 +62,10 @@ class Proposal(BaseModel):
     score: float = Field(ge=0, le=1)
     evidence: list[Evidence] = []
     hierarchy: list[Level] = []
+    alternatives: list[Alternative] = Field(
+        [], description="Codes proches, pour les mêmes mots, du plus au moins proche."
+    )
+    reasons: list[str] = Field([], description="Pour le DP : pourquoi il mène.")
 
 
 class SetAside(BaseModel):

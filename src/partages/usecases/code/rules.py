@@ -1,0 +1,189 @@
+"""The rules that choose the DP and sift the DAS, one row each, with what they do and where they come from.
+
+"Guide" is the guide méthodologique de production des informations relatives à l'activité médicale et à sa
+facturation en MCO (ATIH), chapters on the hierarchy of diagnoses (DP, DAS) and on the coding rules of CIM-10
+for MCO. Where it gives a principle, the factor is this project's; it orders, it does not calibrate.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from partages.context import Context
+from partages.usecases.code.passages import Passage
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A code read at a place of the text."""
+
+    code: str
+    start: int
+    end: int
+    score: float
+    passage: Passage
+    others: tuple[tuple[str, float], ...] = ()
+    """Codes that the same words resemble nearly as much, with their scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """What is known of a stay when its codes are weighed.
+
+    Attributes:
+        codes: those that are current (neither history nor past).
+        opening: those named first in the conclusion, or in the reason for admission.
+        reason: those named as the reason for admission.
+        session: whether the stay is a session (chemotherapy, radiotherapy, dialysis...).
+    """
+
+    codes: frozenset[str]
+    opening: frozenset[str]
+    reason: frozenset[str]
+    session: bool
+
+    @property
+    def disease(self) -> bool:
+        """Whether a disease or an injury is there, not symptoms and circumstances alone."""
+        return any(code[0] not in "RZ" for code in self.codes)
+
+    @property
+    def primary(self) -> bool:
+        """Whether a primary malignant tumour is there."""
+        return any(is_primary(code) for code in self.codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule on who leads: ``factor`` multiplies a code's weight where ``holds``; ``reason`` is shown, in French."""
+
+    holds: Callable[[str, Stay], bool]
+    factor: float
+    reason: str
+    source: str
+
+
+def is_primary(code: str) -> bool:
+    """Malignant tumours but the secondary ones."""
+    return "C00" <= code[:3] <= "C76" or "C80" <= code[:3] <= "C97"
+
+
+def is_secondary(code: str) -> bool:
+    """Metastases."""
+    return code[:3] in ("C77", "C78", "C79")
+
+
+def is_session(code: str) -> bool:
+    """Chemotherapy, radiotherapy, dialysis, transfusion: Z49, Z51.0 to Z51.3."""
+    return code[:3] == "Z49" or code[:4] in ("Z510", "Z511", "Z512", "Z513")
+
+
+LEAD: tuple[Rule, ...] = (
+    Rule(
+        lambda code, stay: code in stay.opening,
+        1.35,
+        "nommé en premier dans la conclusion ou le motif",
+        "Guide: the DP is the problem of health that motivated the admission, as known at its end.",
+    ),
+    Rule(
+        lambda code, stay: code in stay.reason,
+        1.15,
+        "motif de l'admission",
+        "Guide: the same.",
+    ),
+    Rule(
+        lambda code, stay: is_session(code) and stay.session,
+        3.0,
+        "séjour pour une séance",
+        "Guide: a stay for a session has a code of Z49 or Z51 as DP.",
+    ),
+    Rule(
+        lambda code, stay: listed(code, "background.txt") and not stay.codes <= {code},
+        0.6,
+        "affection qui accompagne souvent un séjour sans l'expliquer",
+        "This project: categories of data/background.txt.",
+    ),
+    Rule(
+        lambda code, stay: is_secondary(code) and stay.primary and code not in stay.reason,
+        0.5,
+        "tumeur secondaire, la primitive est citée",
+        "Guide: the primary tumour leads when the stay is for its diagnosis or for the whole disease.",
+    ),
+    Rule(
+        lambda code, stay: listed(code, "consequences.txt") and stay.disease,
+        0.6,
+        "conséquence d'une autre affection citée",
+        "Guide: the manifestation is associated to the disease that explains it.",
+    ),
+)
+
+
+def lead_factor(code: str, stay: Stay) -> tuple[float, list[str]]:
+    """The product of the factors that apply to a code, and the reasons of those that favour it."""
+    factor, reasons = 1.0, []
+    for rule in LEAD:
+        if rule.holds(code, stay):
+            factor *= rule.factor
+            if rule.factor > 1:
+                reasons.append(rule.reason)
+    return factor, reasons
+
+
+def may_associate(
+    code: str, found: Sequence[tuple[Mention, Context]], principal: str | None, text: str
+) -> bool:
+    """Whether a code is worth proposing as DAS.
+
+    Guide: a symptom is not coded beside the disease it belongs to; a past operation is coded by its status
+    (Z90 to Z98) where the report gives it as past, not where it tells the act of this stay; sessions,
+    rehabilitation and accompanying circumstances are no DAS of another stay.
+    """
+    if principal is None:
+        return True
+    if code[0] == "R" and principal[0] not in "RZ" and listed(code, "common_symptoms.txt"):
+        return False
+    if code[:3] in ("Z50", "Z49", "Z763") or code[:4] == "Z513":
+        return False
+    if "Z90" <= code[:3] <= "Z98":
+        return any(
+            said.history or mention.passage.section == "history" or _is_status(text, mention)
+            for mention, said in found
+        )
+    return not (code[:3] == principal[:3] and not is_secondary(code) and code[0] not in "STEIZ")
+
+
+_STATUS = re.compile(
+    r"(?:port(?:eu(?:r|se)|ant)|atcd|antécédents?|sous|au long cours|ancien(?:ne)?|depuis|déjà|en (?:19|20)\d\d|status|état)",
+    re.IGNORECASE,
+)
+
+
+def _is_status(text: str, mention: Mention) -> bool:
+    return _STATUS.search(text, max(0, mention.start - 40), min(len(text), mention.end + 15)) is not None
+
+
+_SESSION = re.compile(
+    r"\b(?:h[ôo]pital de jour|hospitalisation de jour|hdj|s[ée]ances?)\b|\bvenue? pour (?:sa|son|le|la)\b[^.\n]{0,30}\b(?:cures?|cycles?|s[ée]ance|dialyse)\b"
+    r"|\b(?:cure|cycle) n ?[°o]",
+    re.IGNORECASE,
+)
+_STAYED = re.compile(r"\bJ ?\d|\bsuites\b|\bpostop|\bdurée de séjour", re.IGNORECASE)
+
+
+def is_session_stay(text: str) -> bool:
+    """Whether a report tells of a stay for a session, from its words."""
+    return _SESSION.search(text) is not None and _STAYED.search(text) is None
+
+
+@cache
+def _ranges(name: str) -> tuple[tuple[str, str], ...]:
+    text = files(__package__).joinpath("data", name).read_text(encoding="utf-8")
+    lines = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
+    return tuple((first, last) for first, last in lines)
+
+
+def listed(code: str, name: str) -> bool:
+    """Whether a code's category is in one of the ranges of a data file."""
+    return any(first <= code[: len(first)] <= last for first, last in _ranges(name))
