@@ -40,6 +40,21 @@ def test_what_is_left_of_a_name(text: str, expected: list[str]) -> None:
     assert residues(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("du 6 au 21 octobre", "6"),
+        ("les 1er et 21 octobre", "1er"),
+        ("du 45 au 21 octobre", None),
+        ("score 6 au 21 octobre", None),
+    ],
+)
+def test_the_first_day_of_a_period(text: str, day: str | None) -> None:
+    start = text.index("21")
+    found = find_residues(text, [Finding(start, len(text), "DateIdentifiante", 0.9, "x")])
+    assert [text[f.start : f.end] for f in found] == ([day] if day else [])
+
+
 def test_a_name_that_is_a_word_stays_a_word() -> None:
     text = "Mme PETIT Rose. Fichier petit_rose.pdf ; aspect rose/blanc, petit/moyen, rose.pale"
     found = [

@@ -218,6 +218,28 @@ def test_intervals_weekdays_and_birth_hold() -> None:
     assert year == "1994"
 
 
+@pytest.mark.parametrize(
+    ("marked", "days", "expected"),
+    [
+        ("du <D>5</D> au <D>6 octobre 2025</D>", 7, ["12", "13 octobre 2025"]),
+        ("du <D>5</D> au <D>28 octobre 2025</D>", 7, ["12 octobre", "4 novembre 2025"]),
+        ("du <D>5</D> au <D>28/10/2025</D>", 7, ["12/10", "04/11/2025"]),
+        ("<D>4</D>, <D>5</D> et <D>6/10</D>", 7, ["11", "12", "13/10"]),
+        ("<D>31</D> et <D>30 octobre</D>", -31, ["30", "29 septembre"]),
+        ("<D>5</D> sans mois", 7, ["[date]"]),
+    ],
+)
+def test_a_day_alone_takes_the_month_that_follows(
+    marked: str, days: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from partages.usecases.pseudonymise import surrogates
+
+    real = surrogates.shift
+    monkeypatch.setattr(surrogates, "shift", lambda written, _, year: real(written, days, year))
+    found = quotes(marked.replace("D>", "DateIdentifiante>"))
+    assert found == expected
+
+
 def test_places_say_where_each_span_is() -> None:
     for how in ("surrogates", "tags", "spans"):
         done = rendered(

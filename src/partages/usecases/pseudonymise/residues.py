@@ -30,6 +30,7 @@ _CAPITALISED = re.compile(r"\b[A-ZÀ-ÖØ-Þ][^\W\d_]{5,30}\b")
 _PAIR = re.compile(r"\b([A-ZÀ-ÖØ-Þ])\.[ -]?([A-ZÀ-ÖØ-Þ])\.(?!\w)")
 _SAID_INITIALS = re.compile(r"\binitiales\s{0,3}:?\s{0,3}([A-ZÀ-ÖØ-Þ])[. ]{0,2}([A-ZÀ-ÖØ-Þ])\b", re.I)
 _NUMBER = re.compile(r"(?<![0-9])[0-9](?:[ .\-/]?[0-9]){5,24}(?![0-9])")
+DATES = (Categorie.DATE_IDENTIFIANTE, Categorie.DATE_NON_IDENTIFIANTE)
 _NUMBERS = (Categorie.CODE, Categorie.TELEPHONE)
 _MADE_NAME = re.compile(r"[@_/\\0-9]|\.[A-Za-z]{2,5}\b")
 
@@ -44,6 +45,7 @@ def find_residues(text: str, findings: Sequence[Finding]) -> list[Finding]:
         *_misspelled(text, flat, names),
         *_initials(text, flat, findings),
         *_numbers(text, findings),
+        *_first_days(text, findings),
     ]
     return list(_free(proposed, taken))
 
@@ -180,6 +182,20 @@ def _numbers(text: str, findings: Iterable[Finding]) -> Iterator[Finding]:
         origin = known.get(re.sub(r"\D", "", match[0]))
         if origin:
             yield Finding(*match.span(), origin.label, SCORE, RULE, origin.attributes)
+
+
+_FIRST_DAY = re.compile(
+    r"\b(?:[Dd]u|[Ll]e|[Ll]es|[Dd]es|nuit du|entre le) (\d{1,2}(?:er)?) ?(?:au|et|et le|et du|ou|-|/|,|&) ?(?:le |du )?$"
+)
+
+
+def _first_days(text: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The « 6 » of « du 6 au 21 octobre », which says the day and would not move with the date."""
+    for finding in findings:
+        if finding.label in DATES and text[finding.start : finding.start + 1].isdigit():
+            before = _FIRST_DAY.search(text, max(0, finding.start - 24), finding.start)
+            if before and 1 <= int(re.sub(r"\D", "", before[1])) <= 31:
+                yield Finding(*before.span(1), Categorie.DATE_IDENTIFIANTE, SCORE, RULE)
 
 
 def count_residues(document: Document, spans: Iterable[Span], rendered: str) -> int:

@@ -129,7 +129,7 @@ class Surrogates:
     def __call__(self, index: int, span: Span) -> str:
         value = self._document.quote(span)
         if span.label in DATES:
-            moved = shift(value, self._days, self._year)
+            moved = shift(value, self._days, self._year) or self._day_alone(index, value)
             if moved is None:
                 return value if span.label == Categorie.DATE_NON_IDENTIFIANTE else "[date]"
             return moved
@@ -145,6 +145,35 @@ class Surrogates:
         if identity not in self._drawn:
             self._drawn[identity] = self._draw(span, value)
         return _styled(self._drawn[identity], value)
+
+    def _day_alone(self, index: int, value: str) -> str | None:
+        """A day whose month stands with a later one: the « 5 » of « du 5 au 6 octobre », « 5, 6 et 9/10 »."""
+        if not re.fullmatch(r"\d{1,2}(?:er)?", value):
+            return None
+        at = self._spans[index].end
+        for span in self._spans[index + 1 : index + 8]:
+            if span.label not in DATES or span.start - at > 14:
+                return None
+            other = self._document.quote(span)
+            rest = re.sub(r"^\d{1,2}(?:er)?(?=\D)", "", other)
+            if rest != other:
+                moved, last = (
+                    shift(day + rest, self._days, self._year) for day in (value, other[: -len(rest)])
+                )
+                if moved is None or last is None:
+                    return None
+                day = re.match(r"\d{1,2}(?:er)?", moved)
+                assert day
+                same = moved[day.end() :] == re.sub(r"^\d{1,2}(?:er)?", "", last)
+                return (
+                    day[0]
+                    if same
+                    else re.sub(r"[ /.-]*\d{2,4}$", "", moved)
+                    if rest[-4:].isdigit()
+                    else moved
+                )
+            at = span.end
+        return None
 
     def _fold(self, value: str) -> str:
         """``fold``, remembered for the time of the document."""
