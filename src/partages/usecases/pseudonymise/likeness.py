@@ -76,7 +76,7 @@ _CALLED_AFTER = re.compile(
     r"\s(?:va |est (?:venue?|vue?|sortie?|prévenu|d'accord|inquièt|en colère|calme|repassé|agité)|veut|vient|passe|passera|appelle|a (?:appelé|dit|bien|vu|mis|fait|déjà|passé|signé|mal|été (?:vu|prévenu|appelé))|dit|dort|pleure|refuse|demande|remplace|se plaint|rappelle|souhaite|surtout|et (?:son|sa|moi)|n'a|ne veut|mange|marche|vit|habite|travaille)"
 )
 _PLACE_BEFORE = re.compile(
-    r"(?:(?:H[ôo]p(?:ital|\.)?|HÔPITAL|HOPITAL|[Cc]linique|CLINIQUE|CHU|CHR|CH|CHI|CHRU|GHT|GHU|HIA|EHPAD|Ehpad|Institut|Centre|CENTRE|Fondation|[Rr]ue|RUE|[Aa]venue|AVENUE|[Pp]lace|PLACE|[Bb]oulevard|[Qq]uai|[Rr]ésidence|RESIDENCE|[Ff]oyer|[Uu]nité|[Ss]alle|[Pp]avillon|[Bb]âtiment|[Ll]ycée|[Éé]cole|[Cc]ollège|SSR|SMR|MAS|Labo(?:ratoire)?|LABORATOIRE|Pharmacie|[Cc]abinet|[Vv]illa|SMUR|SAMU|commune|ville|[Rr]éseau|[Ss]ociété|Groupe|à|À|vers|sur|près|Imagerie)(?: de| du| des| d'| de la| de l'| les| La| Les| Le| Saint| Sainte)?(?:[ -](?:[A-ZÉ][\w'-]+))?[ -])$"
+    r"(?:(?:H[ôo]p(?:ital|\.)?|HÔPITAL|HOPITAL|[Cc]linique|CLINIQUE|CHU|CHR|CH|CHI|CHRU|GHT|GHU|HIA|EHPAD|Ehpad|Institut|Centre|CENTRE|Fondation|[Rr]ue|RUE|[Aa]venue|AVENUE|[Pp]lace|PLACE|[Bb]oulevard|[Qq]uai|[Rr]ésidence|RESIDENCE|[Ff]oyer|[Uu]nité|[Ss]alle|[Pp]avillon|[Bb]âtiment|[Ll]ycée|[Éé]cole|[Cc]ollège|SSR|SMR|MAS|Labo(?:ratoire)?|LABORATOIRE|Pharmacie|[Cc]abinet|[Vv]illa|SMUR|SAMU|commune|ville|[Rr]éseau|[Ss]ociété|Groupe|Imagerie)(?: de| du| des| d'| de la| de l'| les| La| Les| Le| Saint| Sainte)?(?:[ -](?:[A-ZÉ][\w'-]+))?[ -])$"
 )
 _NOT_A_PERSON_AFTER = re.compile(
     r"(?:\s?[®™%+]|\s?\d+(?:[.,]\d+)?\s?(?:mg|µg|g|ml|UI|cp|%|mmol|gel|amp|G/L)|\s\d{1,4}(?![\d/]|\s?(?:ans|a\b|A\b))|[-/]\d| ?(?:positi|négati|pos\b|neg\b|nég\b|normal|\+))"
@@ -101,7 +101,9 @@ def _lexical(word: str, upper_line: bool) -> float:
     entry = first_name(word)
     common = is_word(word)
     upper = word.isupper() and len(word) > 1
-    is_surname = folded in surnames()
+    is_surname = folded in surnames() or (
+        len(parts) > 1 and all(part in surnames() or first_name(part) for part in parts)
+    )
     weight = 0.0
     if entry is not None:
         if entry.france >= FREQUENT or entry.anywhere >= FREQUENT + 2:
@@ -121,6 +123,8 @@ def _lexical(word: str, upper_line: bool) -> float:
         weight += 0.6 if len(word) > 3 else -0.2
         if len(parts) > 1 and any(first_name(part) or part in surnames() for part in parts):
             weight += 0.7  # « Ollivier-Kerhoas », « Louise-Anne »
+    if len(parts) > 1 and any(part in listed("eponymes") for part in parts):
+        weight -= 1.5
     if not known and (folded in communes() or folded in world_towns()):
         weight -= 0.8
     if upper and not upper_line:
@@ -236,13 +240,12 @@ def find_likely_names(text: str) -> Iterator[Finding]:
     """Propose names by the sum of evidence."""
     previous: _Run | None = None
     previous_ok = False
-    length = len(text)
     for run in _runs(text):
         weight = run.weight
         if weight < -0.6:
             previous, previous_ok = run, False
             continue
-        cue = _context(text, run, length)
+        cue = _context(text, run)
         if (
             previous is not None
             and previous_ok
@@ -259,7 +262,7 @@ def find_likely_names(text: str) -> Iterator[Finding]:
             yield from _found(text, run, weight)
 
 
-def _context(text: str, run: _Run, length: int) -> float:
+def _context(text: str, run: _Run) -> float:
     """What stands before and after a run, and how alone it is on its line."""
     floor = max(run.line_start, run.start - 90)
     before = text[floor : run.start]
@@ -274,6 +277,8 @@ def _context(text: str, run: _Run, length: int) -> float:
         weight += 1.4
     elif _CUE.search(near):
         weight += 0.5 if _WEAK_CUE.search(near) else 1.2
+    elif re.search(r"(?:^|\s)(?:à|À|vers|sur|près de)\s$", near):
+        weight -= 1.0
     elif re.search(r"\b(?:de|du|d'|des|la|le|les|l'|un|une|au|aux|en)\s?$", near):
         weight -= 0.4 if re.search(r"\b(?:de|d')\s?$", near) else 1.0
     elif _SENTENCE.search(before) or not before.strip():

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from partages.text import fold
 from partages.usecases.pseudonymise.dates import MONTHS
 from partages.usecases.pseudonymise.finding import Finding
-from partages.usecases.pseudonymise.gazetteers import first_name, is_first_name, is_medical, is_word, listed
+from partages.usecases.pseudonymise.gazetteers import (
+    first_name,
+    is_first_name,
+    is_medical,
+    is_word,
+    listed,
+    surnames,
+)
 from partages.usecases.pseudonymise.identifiers import line_before
 from partages.usecases.pseudonymise.schema import Categorie
 
@@ -20,17 +27,17 @@ _L = "a-zà-öø-ÿœšžčćęąłńśźżğışțș"
 _NAME = rf"(?:[DLO]['’]|[dl]'(?=[{_U}])|Mc|Mac)?[{_U}](?:[{_U}{_L}]{{1,30}}|(?=['-]))(?:['-][{_U}]?[{_L}{_U}]{{1,30}}){{0,4}}"
 _PARTICLE = (
     r"(?:de la|de l'|de los|de|du|des|d'|le|la|van der|van den|van de|van|von|ben|bin|el|al|abou|abu|da|do|dos|di|della"
-    r"|del|st|ste|DE LA|DE|DU|DES|D'|LE|LA|VAN DER|VAN|VON|BEN|EL|AL|DA|DOS|DI|DEL|ST)"
+    r"|del|st|ste|DE LA|DE|DU|DES|D'|LE|LA|VAN DER|VAN|VON|BEN|EL|AL|DA|DOS|DI|DEL|ST|De La|De|Du|Des|Da|Dos|Di|Del|Le|La|Van Der|Van Den|Van De|Van|Von|Ben|El|Al|Abou|Abd|Aït|Ait|Bou|Ould|Saint|Sainte|St|Ste|Mac|Mc)"
 )
 _TOKEN = re.compile(
     rf"(?P<initial>(?:[{_U}]\.[ -]?){{1,3}}|[{_U}](?=[ ][{_U}]{{2}}))"
     rf"|(?P<particle>{_PARTICLE}(?=(?<=['’])[{_U}]|[ ]['{_U}{_L}]))|(?P<name>{_NAME})"
 )
-_GAP = re.compile(r" {1,2}|(?<=['’.])")
+_GAP = re.compile(r" {1,4}|\^|(?<=['’.])")
 _LOWER_NAME = re.compile(rf"[{_L}]{{3,20}}(?:-[{_L}]{{2,20}})?")
 
 _TITLE = (
-    r"(?:Messieurs|Monsieur|Mesdames|Madame|Mademoiselle|Mme[s]?|Mlle[s]?|MME|MLLE|MR|Mr[s]?|mr|mme|mlle|monsieur|madame|M\.|M(?= [A-ZÀ-Þ]{2})"
+    r"(?:Messieurs|Monsieur|Mesdames|Madame|Mademoiselle|MONSIEUR|MADAME|MADEMOISELLE|MESSIEURS|MESDAMES|Mle|MLE|Mme[s]?|Mlle[s]?|MME|MLLE|MR|Mr[s]?|mr|mme|mlle|monsieur|madame|M\.|M(?= [A-ZÀ-Þ]{2})"
     r"|Docteure?s?|Doctoresse|DOCTEURE?S?|docteure?|Dr[es]?|DR[S]?|dr|Professeure?s?|PROFESSEURE?|professeure?|Prof\.?|Pr[s]?|PR|Maître"
     r"|Ma[iî]tre|Mgr|Sœur|Soeur|IDE|IADE|IBODE)"
 )
@@ -114,6 +121,14 @@ def sequence(text: str, at: int, *, most: int = 4, lower: bool = False) -> list[
             break
         if (
             kind == "name"
+            and value.isupper()
+            and any(token.kind == "name" for token in tokens)
+            and is_word(value)
+            and not (is_first_name(value) or fold(value) in surnames())
+        ):
+            break  # capitals go on to something else: « MONSIEUR PIERRE EST CELIBATAIRE »
+        if (
+            kind == "name"
             and fold(value) in _MONTHS
             and (not tokens or text[match.end() + 1 : match.end() + 2].isdigit())
         ):
@@ -128,12 +143,12 @@ def sequence(text: str, at: int, *, most: int = 4, lower: bool = False) -> list[
     while tokens and tokens[-1].kind == "particle":
         tokens.pop()
     if not tokens and lower:
-        match = _LOWER_NAME.match(text, at)
-        if match and not is_word(match.group()) and not is_medical(match.group()):
-            tokens = [Token(match.start(), match.end(), match.group(), "name")]
-            second = re.compile(rf" ({_LOWER_NAME.pattern})").match(text, match.end())
-            if second and not is_word(second.group(1)) and not is_medical(second.group(1)):
-                tokens.append(Token(second.start(1), second.end(1), second.group(1), "name"))
+        position = at
+        while len(tokens) < 3 and (match := _LOWER_NAME.match(text, position)) and _lower_name(match.group()):
+            tokens.append(Token(match.start(), match.end(), match.group(), "name"))
+            position = match.end() + 1
+            if text[match.end() : position] != " ":
+                break
     if not any(token.kind == "name" for token in tokens):
         return []
     names = 0
@@ -144,10 +159,20 @@ def sequence(text: str, at: int, *, most: int = 4, lower: bool = False) -> list[
     return tokens
 
 
+def _lower_name(word: str) -> bool:
+    """Whether a word without capital, after a title, is a name: listed as one, or in no lexicon."""
+    folded = fold(word)
+    if folded in listed("termes") or folded in listed("sigles"):
+        return False
+    if folded in surnames() or is_first_name(word):
+        return len(word) > 2
+    return not is_word(word) and not is_medical(word)
+
+
 def _stops(word: str, *, first: bool) -> bool:
     """Whether a capitalised word is the language of reports, not a name."""
     folded = fold(word)
-    if folded in listed("termes"):
+    if folded in listed("termes") or (folded in listed("sigles") and folded not in surnames()):
         return True
     if first or len(word) < 2:
         return False
@@ -255,7 +280,7 @@ def find_persons(text: str) -> Iterator[Finding]:
         tokens = sequence(text, match.end(), most=2)
         if tokens and (_looks_named(tokens) or is_first_name(tokens[0].text)):
             yield from named(tokens, 0.8, "relative", OTHER, alone=Categorie.PRENOM)
-    yield from _pairs(text)
+    yield from _initials(text)
 
 
 def _after_titles(text: str) -> Iterator[Finding]:
@@ -271,6 +296,8 @@ def _after_titles(text: str) -> Iterator[Finding]:
             role = OTHER
         at = match.end()
         tokens = sequence(text, at, lower=True)
+        if not tokens and (letters := _TITLED_INITIALS.match(text, at)):
+            yield Finding(*letters.span(), Categorie.NOM, 0.8, "title and initials", {"RolePER": role})
         if not tokens or (len(tokens) == 1 and len(tokens[0].text) < 2):
             continue
         if (
@@ -296,6 +323,32 @@ def _after_titles(text: str) -> Iterator[Finding]:
                 at = more[-1].end
 
 
+_TITLED_INITIALS = re.compile(
+    rf"[{_U}](?:\. ?-?[{_U}]|-[{_U}]\b){{0,3}}(?=\.|\s|,|\)|$)(?!\s[{_U}{_L}]{{2}}\.)"
+)
+_TYPED_BY = re.compile(
+    rf"(?i:dict[ée]+ par|tap[ée]+ par|saisie? par|frapp[ée]+ par|sign[ée]+ (?:par )?|signature|op[ée]rateur|initiales|secr[ée]taire)\s?:?\s(?P<one>[{_U}{_L}]{{2,3}}|[{_U}]\. ?-?[{_U}])(?=\.?(?![\w'-]))"
+)
+_SLASHED = re.compile(
+    rf"(?:(?<=\n)|(?<=^)|(?<=   )|(?<=[Rr][ée]f\. )|(?<=[Rr][ée]f : )|(?<=[Rr][ée]f\. : ))(?P<one>[{_U}]{{2,3}}|[{_L}][{_U}]{{2}}) ?/ ?(?P<two>[{_U}]{{2,3}}|[{_L}]{{2,3}})(?=\s*$|\s*\n| ?[-–,] ?\d|/\d)"
+)
+_DOTTED = re.compile(rf"(?<![\w.])[{_U}]\.[ -]{{0,2}}[{_U}](?=\.?[ ]*(?:\n|$))")
+
+
+def _initials(text: str) -> Iterator[Finding]:
+    """People known by their initials: who dictated, typed or signed."""
+    role = {"RolePER": STAFF}
+    for pattern in (_TYPED_BY, _SLASHED):
+        for match in pattern.finditer(text):
+            for group in match.groupdict():
+                value = match[group]
+                if value.islower() and pattern is _TYPED_BY and is_word(value) and len(value) > 2:
+                    continue
+                yield Finding(*match.span(group), Categorie.NOM, 0.8, "initials", role)
+    for match in _DOTTED.finditer(text):
+        yield Finding(*match.span(), Categorie.NOM, 0.6, "initials", role)
+
+
 def _looks_named(tokens: list[Token]) -> bool:
     """Whether words look like a person's name by themselves: a first name beside something that is no word."""
     names = [token for token in tokens if token.kind == "name"]
@@ -317,30 +370,6 @@ def _looks_named(tokens: list[Token]) -> bool:
     ):
         return not any(is_word(token.text) or is_medical(token.text) for token in names)
     return False
-
-
-_CAPITALISED = re.compile(rf"(?<![\w'.@/-])(?=(?:{_NAME}|[{_U}]\.) {{1,3}}[{_U}dlvb])")
-
-
-def _pairs(text: str) -> Iterator[Finding]:
-    """Names without title or label: ``Jean DURAND``, ``DURAND Jean``, ``J. Durand`` and lone signatures."""
-    at = 0
-    while match := _CAPITALISED.search(text, at):
-        tokens = sequence(text, match.start(), most=3)
-        at = match.start() + 1
-        names = [token for token in tokens if token.kind == "name"]
-        if len(tokens) < 2 or not names:
-            continue
-        at = max(at, tokens[-1].end)
-        if not _looks_named(tokens) or _PREFIX_OF_EPONYM.search(line_before(text, match.start())):
-            continue
-        if any(is_medical(token.text) and not token.is_upper for token in names):
-            continue
-        mixed = any(token.is_upper for token in names) and not all(token.is_upper for token in names)
-        score = 0.75 if mixed else 0.62
-        yield from named(
-            tokens, score, "first name and surname", _nearby_role(text, match.start(), tokens[-1].end)
-        )
 
 
 def _nearby_role(text: str, start: int, end: int) -> str:
