@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from partages.batch import describe_invalid
 from partages.documents import Document
 from partages.usecases.pseudonymise.engine import detect, pseudonymise
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.known import find_known, overlay
-from partages.usecases.pseudonymise.patient import KnownPatient, read_known
+from partages.usecases.pseudonymise.patient import KnownPatient
 from partages.usecases.pseudonymise.schema import Options
 from partages.usecases.pseudonymise.surrogate_dates import in_words
 from partages.usecases.pseudonymise.view import view
@@ -225,19 +227,24 @@ def test_a_misspelled_name_keeps_the_surrogate_of_the_right_one() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ("{", "JSON valide"),
-        ('{"nom": {"a": 1}}', "names"),
-        ('{"couleur": "bleu"}', "clé inconnue"),
-        ('{"ddn": "31/02/1951"}', "n'existe pas"),
-        ('{"ddn": "hier"}', "1951-02-03"),
-        ('{"ipp": ["1", ["2"]]}', "ipp"),
+        ({"nom": {"a": 1}}, "courte liste"),
+        ({"couleur": "bleu"}, "clé est inconnue"),
+        ({"ddn": "31/02/1951"}, "n'existe pas"),
+        ({"ddn": "hier"}, "1951-02-03"),
+        ({"ipp": ["1", ["2"]]}, "texte court"),
+        ({"proches": [{"ipp": "bleu"}]}, "clé est inconnue"),
+        ({"medecin_traitant": 3}, "objet JSON"),
+        ({"nom": ["a"] * 51}, "courte liste"),
+        ("/etc/passwd", "objet JSON"),
+        ([], "objet JSON"),
     ],
 )
-def test_a_file_that_is_wrong_is_said_without_quoting_it(data: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said) as caught:
-        read_known(data)
-    assert "bleu" not in str(caught.value)
-    assert "hier" not in str(caught.value)
+def test_what_is_wrong_is_said_without_quoting_it(data: Any, said: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Options.model_validate({"known": data})
+    sentence = describe_invalid(caught.value)
+    assert said in sentence
+    assert not any(word in sentence for word in ("bleu", "hier", "couleur", "passwd"))
 
 
 def test_nothing_of_the_patient_is_printed() -> None:

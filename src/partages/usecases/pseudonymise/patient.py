@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from partages.text import fold, strip_accents
 
@@ -64,14 +64,18 @@ class _Known(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
-        if not isinstance(value, Mapping):
+        if isinstance(value, _Known):
             return value
+        if not isinstance(value, Mapping):
+            raise ValueError("un objet JSON est attendu, voir docs/pseudonymise.md")
         named: dict[str, Any] = {}
         for key, item in value.items():
             if item is None or item == "":
                 continue
             plain = re.sub(r"[\W_]", "", strip_accents(str(key)).casefold())
-            field = _FIELD_OF.get(plain, str(key))
+            field = _FIELD_OF.get(plain, "")
+            if field not in cls.model_fields:
+                raise ValueError("une clé est inconnue ; les clés sont dans docs/pseudonymise.md")
             if field in named and field not in ("birth_date", "general_practitioner", "relatives"):
                 item = (*_values(named[field]), *_values(item))
             named[field] = item
@@ -158,23 +162,3 @@ def _person_of(value: Any) -> Any:
     upper = [word for word in words if word.isupper() and len(word) > 1]
     names = upper if upper and len(upper) < len(words) else words[-1:]
     return {"names": [" ".join(names)], "first_names": [word for word in words if word not in names]}
-
-
-def read_known(data: str) -> KnownPatient:
-    """From the text of a JSON file.
-
-    Raises:
-        ValueError: it is not what is expected; the message is French and quotes nothing.
-    """
-    try:
-        return KnownPatient.model_validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        if first["type"] == "json_invalid":
-            raise ValueError("ce n'est pas du JSON valide") from None
-        where = ".".join(map(str, first["loc"])) or "objet"
-        reason = {
-            "extra_forbidden": "clé inconnue",
-            "value_error": str(first.get("ctx", {}).get("error", "")),
-        }
-        raise ValueError(f"« {where} » : {reason.get(first['type'], 'valeur refusée')}") from None

