@@ -90,6 +90,22 @@ def listed(name: str) -> frozenset[str]:
 
 
 @cache
+def _acronyms() -> tuple[frozenset[str], frozenset[str]]:
+    entries = _lines("sigles.txt")
+    return (
+        frozenset(fold(entry) for entry in entries if entry.isupper()),
+        frozenset(fold(entry) for entry in entries if not entry.isupper()),
+    )
+
+
+def is_acronym(word: str) -> bool:
+    """Whether a word is an acronym, a unit or a heading; what is one in capitals only (``EVA``) may be a name."""
+    capitals, words_too = _acronyms()
+    folded = fold(word)
+    return folded in words_too or (folded in capitals and word.isupper())
+
+
+@cache
 def drugs() -> frozenset[str]:
     """Folded words of the brand and substance names that ship with edsnlp (ATC table)."""
     package = find_spec("edsnlp")  # the file alone: importing edsnlp would load spaCy

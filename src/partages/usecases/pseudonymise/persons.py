@@ -9,6 +9,7 @@ from partages.usecases.pseudonymise.dates import MONTHS
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.gazetteers import (
     first_name,
+    is_acronym,
     is_first_name,
     is_medical,
     is_word,
@@ -60,7 +61,7 @@ _STAFF_ROLE = (
     r"|biologiste|pathologiste|radiologue|sage-femme|psychologue|assistante sociale|praticien(?:s)?|m[ée]decin|cadre(?: de sant[ée])?|interpr[ée]t[ée] par|pr[ée]lev[ée] par|pr[ée]leveur|gyn[ée]cologue|cardiologue)"
 )
 _STAFF_LABEL = re.compile(
-    rf"(?<!\w)({_STAFF_ROLE})\s?(?:\([^)\n]{{0,30}}\))?\s?(:|=|\|)?\s{{0,4}}(?:{_TITLE}\.?\s)?(?=[{_U}])",
+    rf"(?<!\w)({_STAFF_ROLE})(?!\w)\s?(?:\([^)\n]{{0,30}}\))?\s?(:|=|\|)?\s{{0,4}}(?:{_TITLE}\.?\s)?(?=[{_U}])",
     re.I,
 )
 _NAME_LABEL = re.compile(
@@ -123,6 +124,7 @@ def sequence(text: str, at: int, *, most: int = 4, lower: bool = False) -> list[
             kind == "name"
             and value.isupper()
             and any(token.kind == "name" for token in tokens)
+            and all(token.is_upper for token in tokens if token.kind == "name")
             and is_word(value)
             and not (is_first_name(value) or fold(value) in surnames())
         ):
@@ -162,7 +164,7 @@ def sequence(text: str, at: int, *, most: int = 4, lower: bool = False) -> list[
 def _lower_name(word: str) -> bool:
     """Whether a word without capital, after a title, is a name: listed as one, or in no lexicon."""
     folded = fold(word)
-    if folded in listed("termes") or folded in listed("sigles"):
+    if folded in listed("termes") or is_acronym(word.upper()):
         return False
     if folded in surnames() or is_first_name(word):
         return len(word) > 2
@@ -172,7 +174,7 @@ def _lower_name(word: str) -> bool:
 def _stops(word: str, *, first: bool) -> bool:
     """Whether a capitalised word is the language of reports, not a name."""
     folded = fold(word)
-    if folded in listed("termes") or (folded in listed("sigles") and folded not in surnames()):
+    if folded in listed("termes") or (is_acronym(word) and folded not in surnames()):
         return True
     if first or len(word) < 2:
         return False
@@ -221,7 +223,7 @@ def named(
     previous: bool | None = None
     for token in tokens:
         given_now = is_given[token] if token.kind != "particle" else False
-        if run and (given_now != previous or given_now):
+        if run and given_now != previous:
             yield from flush()
             run = []
         run.append(token)
@@ -342,6 +344,10 @@ def _initials(text: str) -> Iterator[Finding]:
         for match in pattern.finditer(text):
             for group in match.groupdict():
                 value = match[group]
+                if value in ("Dr", "Pr", "DR", "PR", "IDE", "Mr", "Me", "PH") or (
+                    value.isupper() and is_acronym(value) and len(value) > 2
+                ):
+                    continue
                 if value.islower() and pattern is _TYPED_BY and is_word(value) and len(value) > 2:
                     continue
                 yield Finding(*match.span(group), Categorie.NOM, 0.8, "initials", role)
