@@ -235,13 +235,13 @@ class Summary:
 def _reasons(fact: dict[str, Any], unsure: int, *, nothing: bool) -> list[str]:
     reasons = []
     if fact["residues"]:
-        reasons.append(f"{fact['residues']} valeur(s) trouvée(s) encore lisible(s)")
+        reasons.append(f"valeurs trouvées encore lisibles : {fact['residues']}")
     if nothing:
         reasons.append("rien trouvé dans un texte long")
     if fact["suspects"]:
-        reasons.append(f"{fact['suspects']} mot(s) ou numéro(s) laissé(s) qui pourraient identifier")
+        reasons.append(f"mots ou numéros laissés qui pourraient identifier : {fact['suspects']}")
     if unsure:
-        reasons.append(f"{unsure} passage(s) peu sûr(s)")
+        reasons.append(f"passages peu sûrs : {unsure}")
     if fact["named"]:
         reasons.append("l'identifiant du document contient un nom (masqué ici)")
     return reasons

@@ -1,5 +1,6 @@
 """The report as one HTML page: no script, no network, charts in SVG, to print and sign."""
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -130,22 +131,17 @@ def _setting(setting: str) -> str:
 
 
 def _warnings(documents: Mapping[str, int], risk: Mapping[str, Any]) -> list[str]:
-    said = []
-    if risk["residues"]:
-        said.append(
-            f"{number(risk['residues'])} valeurs trouvées se lisent encore dans les textes rendus : voir la liste."
-        )
-    if documents["identifier_holds_a_name"]:
-        said.append(
-            f"L'identifiant de {number(documents['identifier_holds_a_name'])} documents contient un nom de leur texte : "
-            "renommez-les avant de diffuser."
-        )
-    if documents["nothing_found"]:
-        said.append(
-            f"Rien n'a été trouvé dans {number(documents['nothing_found'])} documents longs : relisez-les."
-        )
-    if documents["failed"]:
-        said.append(f"{number(documents['failed'])} documents n'ont pas pu être traités : voir la liste.")
+    counted = (
+        ("Valeurs trouvées qui se lisent encore dans les textes rendus", risk["residues"], "voyez la liste"),
+        (
+            "Documents dont l'identifiant contient un nom de leur texte",
+            documents["identifier_holds_a_name"],
+            "renommez-les avant de diffuser",
+        ),
+        ("Documents longs où rien n'a été trouvé", documents["nothing_found"], "relisez-les"),
+        ("Documents non traités", documents["failed"], "voyez la liste"),
+    )
+    said = [f"{what} : {number(count)} ; {then}." for what, count, then in counted if count]
     return [f'<p class="warn">{escape(text)}</p>' for text in said]
 
 
@@ -183,17 +179,24 @@ def _chart(categories: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def _table(caption: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """The first column is text; the others are right-aligned where they are figures."""
+    """The first column is text; a column of figures is aligned to the right."""
+    figures = [all(_is_figure(row[column]) for row in rows) for column in range(len(heads))]
 
-    def cell(value: str) -> str:
-        figure = value[:1].isdigit() and len(value) < 24
-        return f'<td class="n">{escape(value)}</td>' if figure else f"<td>{escape(value)}</td>"
+    def kind(column: int) -> str:
+        return ' class="n"' if figures[column] and column else ""
 
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
+    head = "".join(f'<th scope="col"{kind(i)}>{escape(name)}</th>' for i, name in enumerate(heads))
     body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(map(cell, rest))}</tr>' for first, *rest in rows
+        f'<tr><th scope="row">{escape(first)}</th>'
+        + "".join(f"<td{kind(i)}>{escape(value)}</td>" for i, value in enumerate(rest, 1))
+        + "</tr>"
+        for first, *rest in rows
     )
     return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _is_figure(value: str) -> bool:
+    return value == "–" or re.fullmatch(r"[\d\u202f,]+(?:\u202f%)?", value) is not None
 
 
 def _categories(categories: Mapping[str, Any], names: Mapping[str, str]) -> str:
