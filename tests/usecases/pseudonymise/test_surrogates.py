@@ -14,6 +14,7 @@ from partages.text import fold
 from partages.usecases.pseudonymise.gazetteers import first_name
 from partages.usecases.pseudonymise.identifiers import luhn, nir_key
 from partages.usecases.pseudonymise.render import Rendered, render
+from partages.usecases.pseudonymise.schema import Categorie
 from partages.usecases.pseudonymise.surrogate_dates import in_words, shift
 from partages.usecases.pseudonymise.surrogates import FICTION_PREFIXES, Secret
 
@@ -139,6 +140,24 @@ def test_numbers_are_valid_and_nobodys() -> None:
     assert re.fullmatch(r"\+33 6 39 98 \d\d \d\d", abroad)
     assert ipp != "8004512"
     assert spaced == f"{ipp[:3]} {ipp[3:5]}-{ipp[5:]}"
+
+
+def test_a_dictated_phone_is_dictated_again() -> None:
+    (phone,) = quotes("au <NumeroTelephone>zéro trois cinquante trois zéro un douze trente</NumeroTelephone>")
+    assert phone.startswith("zéro ")
+    assert "cinquante trois zéro un douze" not in phone
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([label for label in Categorie if not label.startswith("Date")]),
+    st.text("aZ1é -/.+@", min_size=1, max_size=12),
+)
+def test_what_was_found_never_stays(label: str, value: str) -> None:
+    document = Document("a", f"x {value} y")
+    span = Span(2, 2 + len(value), label)
+    done = render(document, [span], "surrogates", Secret.of(document, "k", ""))
+    assert done.text != document.text
 
 
 def test_a_postal_code_goes_with_its_town() -> None:

@@ -23,7 +23,7 @@ from partages.text import fold
 from partages.usecases.pseudonymise.gazetteers import DATA, communes, first_name, is_medical, is_word
 from partages.usecases.pseudonymise.identifiers import luhn, nir_key
 from partages.usecases.pseudonymise.schema import Categorie
-from partages.usecases.pseudonymise.surrogate_dates import shift
+from partages.usecases.pseudonymise.surrogate_dates import in_words, shift
 
 DATES = (Categorie.DATE_NAISSANCE, Categorie.DATE_IDENTIFIANTE, Categorie.DATE_NON_IDENTIFIANTE)
 MIN_WEEKS, MAX_WEEKS = 4, 60
@@ -128,6 +128,12 @@ class Surrogates:
 
     def __call__(self, index: int, span: Span) -> str:
         value = self._document.quote(span)
+        surrogate = self._surrogate(index, span, value)
+        if surrogate == value and span.label not in DATES:
+            return f"[{span.label}]"  # whatever its form, what was found never stays
+        return surrogate
+
+    def _surrogate(self, index: int, span: Span, value: str) -> str:
         if span.label in DATES:
             moved = shift(value, self._days, self._year) or self._day_alone(index, value)
             if moved is None:
@@ -363,6 +369,8 @@ def _laid_out(digits: str, like: str) -> str:
 def _phone(value: str, random: Random) -> str:
     """In a range for fiction of the same zone; a short number (an extension) keeps its length."""
     digits = _digits(value)
+    if not digits:
+        return _phone_in_words(random)
     if len(digits) < 9:
         return "".join(str(random.randint(0, 9)) if c.isdigit() else c for c in value)
     if len(digits) > 13:  # several numbers glued: each keeps its shape
@@ -372,6 +380,13 @@ def _phone(value: str, random: Random) -> str:
     prefix = next((p for p in FICTION_PREFIXES if p[1] == zone), FICTION_PREFIXES[-1])
     fiction = prefix + f"{random.randint(0, 9999):04}"
     return _laid_out(fiction if len(digits) == 10 else fiction[1:], value)
+
+
+def _phone_in_words(random: Random) -> str:
+    """As it is dictated: « zéro un quatre-vingt-dix-neuf zéro zéro douze trente »."""
+    number = random.choice(FICTION_PREFIXES) + f"{random.randint(0, 9999):04}"
+    pairs = [number[at : at + 2] for at in range(0, len(number), 2)]
+    return " ".join(("zéro " if pair[0] == "0" else "") + in_words(int(pair)) for pair in pairs)
 
 
 def _code(canonical: str, kind: str, random: Random) -> str:
