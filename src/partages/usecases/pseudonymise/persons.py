@@ -204,8 +204,16 @@ def named(
             head, tail = scores[0], scores[-1]
             given = len(names) - 1 if tail > head and tail >= 3 and head < 6 else 0
             is_given[names[given]] = True
-            if given == 0 and len(names) > 2 and scores[1] >= 6:
-                is_given[names[1]] = True
+            if given == 0:
+                for token, likely in zip(names[1:-1], scores[1:-1], strict=True):
+                    if likely < 6:
+                        break
+                    is_given[token] = True
+            else:
+                for token, likely in zip(names[-2:0:-1], scores[-2:0:-1], strict=True):
+                    if likely < 3:
+                        break
+                    is_given[token] = True
     for token in tokens:
         if token.kind == "initial":
             is_given[token] = True

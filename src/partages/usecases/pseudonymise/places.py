@@ -2,30 +2,46 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache, lru_cache
 
-from partages.text import fold
+from partages.text import fold, strip_accents
+from partages.usecases.pseudonymise import gazetteers
 from partages.usecases.pseudonymise.finding import Finding
-from partages.usecases.pseudonymise.gazetteers import communes, is_first_name, is_medical, is_word, listed
+from partages.usecases.pseudonymise.gazetteers import (
+    communes,
+    is_acronym,
+    is_first_name,
+    is_medical,
+    is_word,
+    listed,
+    surnames,
+    world_towns,
+)
 from partages.usecases.pseudonymise.identifiers import line_before
 from partages.usecases.pseudonymise.persons import _PREFIX_OF_EPONYM
 from partages.usecases.pseudonymise.schema import Categorie
 
 _U = "A-ZÀ-ÖØ-ÞŒ"
-_WORD = rf"(?:[dl]'|[DL]')?[{_U}][\wÀ-ÿ'.]{{0,30}}(?:-[\wÀ-ÿ']{{1,25}}){{0,6}}"
+_WORD = rf"(?:[dl]'|[DL]')?[{_U}][\wÀ-ÿ']{{0,30}}(?:-[\wÀ-ÿ']{{1,25}}){{0,6}}"
 _LINK = r"(?:de la|de l'|de|du|des|d'|la|le|les|l'|sur|sous|en|et|aux?|lès|lez|DE LA|DE|DU|DES|LA|LE|LES|SUR|EN|ET|D'|L')"
 _PROPER = rf"{_WORD}(?:(?: |')(?:{_LINK}[ ']?){{0,2}}{_WORD}){{0,5}}"
+_KIND = (
+    r"(?:(?: ?(?:universitaires?|r[ée]giona(?:l|ux)|intercommunal|g[ée]n[ée]ral|sp[ée]cialis[ée]|d[ée]partemental|priv[ée]e?|m[ée]dical|local|psychiatrique|d'instruction des arm[ée]es|(?:d'|des |pour )enfants"
+    r"|chirurgicale?|m[ée]dico-chirurgicale?|mutualiste|de jour|de (?:r[ée][ée]ducation|convalescence|dialyse|soins|sant[ée]|radiologie|biologie|suite|gériatrie|cardiologie|lutte contre le cancer|r[ée]adaptation)|d'imagerie(?: m[ée]dicale)?"
+    r"|d'anatomie(?: et (?:de )?cytologie)? pathologiques?|d'analyses?(?: m[ée]dicales)?|de biologie(?: m[ée]dicale)?|m[ée]dicale?|dentaire|infirmier|anti-?canc[ée]reux|h[ée]patique|autonomie|services|m[ée]dicalis[ée]e?|hospitali(?:er|ère)|sportif)(?!\w)))"
+)
 _HEAD = (
-    r"(?:C\.?H\.?U\.?|CHRU|CHR|CHI[CM]?|CHS|CHD|C\.?H\.?(?= )|GHU|GHT|GHI|GH(?= )|HIA|AP-HP|HCL|CLCC|CHAM|Centre [Hh]ospitalier(?: [Uu]niversitaire| [Rr]égional| [Ii]ntercommunal| [Gg]énéral| [Ss]pécialisé| [Dd]épartemental)*"
-    r"|CENTRE HOSPITALIER(?: UNIVERSITAIRE| RÉGIONAL| REGIONAL| INTERCOMMUNAL| GÉNÉRAL| GENERAL)*|Groupe [Hh]ospitalier(?: [Uu]niversitaire)?|GROUPE HOSPITALIER(?: UNIVERSITAIRE)?|H[ôo]pita(?:l|ux)(?: [Pp]rivé| universitaire| d'[Ii]nstruction des [Aa]rmées)?"
-    r"|h[ôo]pital(?: privé)?|H[ÔO]PITAL(?: PRIV[ÉE])?|Clinique|clinique|CLINIQUE|Polyclinique|polyclinique|POLYCLINIQUE|Institut|INSTITUT|Fondation|FONDATION|Maternité|MATERNITÉ|EHPAD|Ehpad|USLD|Résidence (?:autonomie|services|médicalisée)|maison de retraite|Maison de retraite"
-    r"|SSR|SMR|MAS|FAM|IME|Foyer|Cabinet(?: médical| de radiologie| dentaire| infirmier)?|Laboratoire|LABORATOIRE|LBM|Pharmacie|PHARMACIE|pharmacie|Maison de [Ss]anté|Centre (?:de rééducation|d'imagerie|de dialyse|de santé|médical|anti-?cancéreux|de convalescence|de soins)|CENTRE (?:MÉDICAL|MEDICAL|DE RÉÉDUCATION|D'IMAGERIE)|Centre(?= [A-Z][a-zé]+ [A-Z])|Collège|École|Ecole|Lycée|lycée|école|crèche)"
+    r"(?:(?i:C\.?H\.?U\.?|CHRU|CHR|CHI[CM]?|CHS|CHD|C\.?H\.?(?=[ ])|GHU|GHT|GHI|GHP?(?= )|HIA|AP-HP|HCL|CLCC|CHAM|CHNO|EPSM|EPS|CMPP?|CATTP|SSIAD|SMR|SSR|MAS|FAM|IME|ESAT|ITEP|USLD|HAD|HOP\.?|CSAPA|CMS|PUI -? ?CH|UMJ|SAMU|"
+    r"centres?(?: hospitaliers?| m[ée]dical| d[e']| anti-?canc[ée]reux| mutualiste| hospitalier)?|groupe hospitalier|groupement hospitalier|p[ôo]le sant[ée]|h[ôo]pita(?:l|ux)|clinique|polyclinique|institut|fondation|maternit[ée]|ehpad|r[ée]sidence|maison de (?:retraite|sant[ée]|repos)|sanatorium|pr[ée]ventorium"
+    r"|foyer|cabinet|laboratoires?|labo|LBM|pharmacie|officine|imagerie(?: m[ée]dicale)?|radiologie|coll[èe]ge|[ée]cole(?: maternelle| primaire| [ée]l[ée]mentaire)?|lyc[ée]e|cr[èe]che|unit[ée]|pavillon|r[ée]seau|association|institution|b[âa]timent|aile|h[ôo]pital de jour|villa m[ée]dicale|SANATORIUM ET CURE))"
 )
 _HOSPITAL = re.compile(
-    rf"(?<![\w-]){_HEAD}(?: (?:privée?|PRIV[ÉE]E?))?\s{{0,2}}[:«\"]?\s?(?P<link>(?:(?:de la|de|du|des|DE LA|DE|DU|DES) |(?:de l|d|DE L|D)')?)(?P<name>{_PROPER})"
+    rf"(?<![\w-]){_HEAD}(?i:{_KIND}){{0,3}} {{0,2}}[:«\"]? ?(?P<link>(?:(?i:de la|de|du|des) |(?i:de l|d)')?)(?P<name>(?:(?:[Ll]es?|[Ll]a|LES?|LA) )?{_PROPER})"
 )
 _NOT_A_PROPER_NAME = re.compile(
-    r"^(?:Jour|Semaine|Nuit|Service|Pôle|Unité|Chirurgi|Médec|Cardio|Général|Réadaptation|Réanimation|Soins|Suite|Pr |Dr |Docteur|Compte|COMPTE|SERVICE|POLE|PÔLE|UNIT|DOCTEUR|MEDECIN|MÉDECIN|CHIRURG|CARDIO"
-    r"|Anatom|Biolog|Neuro|Pneumo|Gériatr|Pédiatr|Onco|Urgenc|Référen|Radiolog|Imagerie|Hémat|Bactério|Micro|Tél|TEL|FAX|IPP|Bonjour|Biochim|Examen|Motif|Date|Patient|Prélèv|Nation)",
+    r"(?i)(?:jour|semaine|nuit|service|p[ôo]le|unit[ée]|chirurgi|m[ée]dec|m[ée]dic|cardio|g[ée]n[ée]ra|r[ée]adaptation|r[ée]anim|soins|suite|pr |dr |docteur|compte|d[ée]partement|anatom|biolog|neuro|pneumo|g[ée]riatr|p[ée]diatr|onco|urgenc"
+    r"|r[ée]f[ée]ren|radiolog|imagerie|h[ée]mat|bact[ée]rio|micro|t[ée]l|fax|ipp|nda|bonjour|biochim|examen|motif|date|patient|pr[ée]l[èe]v|nation|psychiatr|rhumato|gyn[ée]c|obst[ée]tr|ortho|traumato|urolog|visc[ée]r|digesti|vascul|thoraci|endocri|diab|n[ée]phro|dialyse|hospital|universit|r[ée]gional|interco|priv[ée]|maternit|madame|monsieur|mme|mlle"
+    r"|secr[ée]t|consult|ambulat|adult|enfant|stupp|soin|kin[ée]|handicap|sant[ée]|accueil|mobile|s[ée]jour|protocole|gestion|ind[ée]pend|transf|coordin|garde|antipoison|anti|d[ée]pist|r[ée][ée]duc|convalesc|formation|recherche|ressources|m[ée]moire|douleur|expert|comp[ée]ten|national|europ|international|fran[çc]ais|qualit|alb|sang|r[ée]no|hepat|hépat|cyto|mol[ée]cul|g[ée]n[ée]tiq|immuno|virol|parasito|toxico|pharmaco|infect|dermato|orl|ophta|stomat|maxillo|plasti|esth[ée]t|pma|fiv|cs|hdj|usic|usc|uhcd|smur|sau|rea|r[ée]a|long|court|moyen|fonction|centra|statist|d'|de |nutrition|stade|type|grade|score|internes?|seniors?|u?mj|lat[ée]ral|m[ée]dian|inter|supra|post|pr[ée]|dans|avec|sans|pour|par|est|ch\.|et|ou)"
 )
 _TOWN_NAME = (
     rf"(?P<town>(?:(?:La|Le|Les|L'|LA|LE|LES|Saint|Sainte|St|Ste|SAINT|SAINTE)[ '-])?[{_U}][\wÀ-ÿ']{{1,25}}(?:-[\wÀ-ÿ']{{1,20}}){{0,5}}"
@@ -55,8 +71,8 @@ _NATIONALITY = re.compile(
     r"(?:[Nn]ationalit[ée]|NATIONALIT[ÉE])\s?:?\s{0,3}(?P<value>[A-Za-zÀ-ÿ]{4,20}(?:-[a-zà-ÿ]{4,15})?)|\b[Dd]'origine (?P<origin>[a-zà-ÿ]{5,15}(?:ienne?|aise?|oise?|aine?|ole?|ine?|que|ande?|ance|ure))\b"
 )
 _FAMILY = re.compile(
-    r"(?:situation (?:familiale|maritale)|état civil|statut marital)\s?:?\s{0,3}(?P<value>[a-zà-ÿ]{4,15}(?:\(e\)|e)?(?:,? (?:avec )?\d+ enfants?)?)"
-    r"|\b(?P<status>(?:marié|divorcé|pacsé|célibataire|veuf|veuve|séparé)(?:e|\(e\))?(?:,? (?:et )?(?:sans enfants?|(?:père|mère) de (?:\d+|un|une|deux|trois|quatre|cinq|six) enfants?|(?:\d+|un|deux|trois|quatre|cinq) enfants?))?)\b"
+    r"(?:situation (?:familiale|maritale)|[ée]tat civil|statut marital)\s?:?\s{0,3}(?P<value>[a-zà-ÿ]{4,15}(?:\(e\)|e)?(?:,? (?:avec )?\d+ enfants?)?)"
+    r"|\b(?P<status>(?:mari[ée]|divorc[ée]|pacs[ée]|c[ée]libataire|veuf|veuve|s[ée]par[ée](?=e?[,. ](?!par|du|de|le))|en concubinage|vit (?:seule?|en couple|maritalement)|je suis seule?)(?:e|\(e\))?(?:,? (?:et )?(?:sans enfants?|(?:père|mère) de (?:\d+|un|une|deux|trois|quatre|cinq|six) enfants?|(?:\d+|un|deux|trois|quatre|cinq) enfants?))?)\b"
     r"|\b(?P<parent>(?:père|mère) de (?:\d+|un|une|deux|trois|quatre|cinq|six) enfants?)\b",
     re.I,
 )
@@ -68,56 +84,65 @@ _WORK = re.compile(
 )
 
 
+_PLAIN_HEAD = re.compile(
+    r"(?i)^(?:centres?|institut|foyer|fondation|cabinet|unit[ée]|pavillon|r[ée]seau|association|institution|b[âa]timent|aile|imagerie|radiologie|mas|fam|had|hop|cms|eps|ime|r[ée]sidence|labo|laboratoires?|coll[èe]ge|[ée]cole\w*|lyc[ée]e|cr[èe]che|pharmacie|maternit[ée]|villa|samu|umj|ssr|smr|clinique)"
+)
+
+
 def find_hospitals(text: str) -> Iterator[Finding]:
-    """Propose hospital names, without their head word."""
+    """Propose hospital names, without their head word nor the preposition after it."""
     for match in _HOSPITAL.finditer(text):
         name = match.group("name")
-        if _NOT_A_PROPER_NAME.match(name) or fold(name.split()[0]) in listed("termes") - {"saint", "sainte"}:
+        if _NOT_A_PROPER_NAME.match(name) or fold(name.split()[0]) in listed("termes") - _ARTICLES:
             continue
         start = match.start("name")
         kept = _cut(name)
-        if re.match(
-            r"(?:du|des|de la|de l')", match.group("link").casefold()
-        ):  # part of the name: « du Parc »
-            kept, start = match.group("link") + kept, match.start("link")
-        if len(kept) < 3 or (is_medical(kept) and not match.group("link")):
+        if len(kept) < 3 or kept.isdigit():
             continue
-        head = match.group()[: match.start("name") - match.start()].casefold()
-        weak = any(
-            word in head
-            for word in (
-                "clinique",
-                "institut",
-                "foyer",
-                "mas ",
-                "fam ",
-                "ssr",
-                "smr",
-                "centre ",
-                "collège",
-                "école",
-                "labora",
-                "maternit",
-            )
-        )
-        if weak and is_word(kept) and not re.match(r"(?:les|la|le|des|du|de|saint|st)\b", fold(kept)):
+        head = match.group()[: match.start("name") - match.start()]
+        parts = [part for part in re.split(r"[ '-]", kept) if len(part) > 2]
+        if len(parts) == 0:
+            continue
+        if _PLAIN_HEAD.match(head):
+            # a head word of plain French: the name must look like one
+            upper = match.group().isupper()
+            alone = len(parts) == 1
+            if alone and (
+                is_medical(kept) or is_acronym(kept) or (is_word(kept) and (upper or head[0].islower()))
+            ):
+                continue
+            if (
+                not alone
+                and is_word(kept)
+                and "-" not in kept
+                and not match.group("link")
+                and not kept.lower().startswith(("le ", "la ", "les ", "saint"))
+            ):
+                continue
+            if any(is_acronym(part) for part in parts) and alone:
+                continue
+        elif len(parts) == 1 and (is_medical(kept) or is_acronym(kept)) and not match.group("link"):
             continue
         yield Finding(
             start, start + len(kept), Categorie.ETABLISSEMENT, 0.9, "hospital", {"RoleLOC": "Hopital"}
         )
 
 
+_ARTICLES = frozenset({"saint", "sainte", "le", "la", "les", "st", "ste"})
+
+
 def _cut(name: str) -> str:
     """The proper name alone, cut where the line goes on to something else."""
     name = re.split(
-        r" (?:Service|SERVICE|Pôle|POLE|PÔLE|Unité|Département|DEPARTEMENT|Tél|TEL|Compte|COMPTE|Dr|Docteur|Pr|Professeur|Madame|Monsieur|Mme|Le|Il|Elle|Patient|CHU|Urgences|URGENCES|et (?=[a-zà])|IPP|Cardio|CARDIO|Médecine|Chirurgie)\b",
+        r" (?:Service|SERVICE|Pôle|POLE|PÔLE|Unité|Département|DEPARTEMENT|Tél|TEL|Compte|COMPTE|Dr|Docteur|Pr|Professeur|Madame|Monsieur|Mme|Le|Il|Elle|Patient|CHU|Urgences|URGENCES|et (?=[a-zà])|IPP|Cardio|CARDIO|Médecine|Chirurgie|RESUME|SYNTHESE|Conciliation|Consultation|Il|Elle|En|Sur|Avec|Rendez)\b",
         name,
     )[0]
     return re.sub(rf"(?:[ '](?:{_LINK}))+$", "", name).rstrip(" .-,")
 
 
 def find_towns(text: str) -> Iterator[Finding]:
-    """Propose towns that the sentence uses as places."""
+    """Propose towns that the sentence uses as places, or that stand where places stand."""
+    yield from _lone_towns(text)
     for pattern, score, rule in (
         (_LIVES, 0.85, "town after verb"),
         (_DATELINE, 0.88, "date line"),
@@ -166,6 +191,116 @@ def find_towns(text: str) -> Iterator[Finding]:
             )
 
 
+_LONE_TOWN = re.compile(
+    rf"(?<![\w'@./-])(?:(?:(?:La|Le|Les|LA|LE|LES)[ -]|L'|(?:Saint|Sainte|St|Ste|SAINT|SAINTE|ST|STE)[ -]))?[{_U}][\wÀ-ÿ']{{2,25}}(?:-[\wÀ-ÿ']{{1,20}}){{0,6}}"
+    rf"(?:(?: (?:sur|sous|en|lès|les|la|le|de|du|des|d'|l'|aux?|SUR|SOUS|EN|LES|LE|LA|DE|DU|ST|SAINT|STE|lez)){{0,2}} [{_U}][\wÀ-ÿ'-]{{1,25}}){{0,3}}"
+)
+_TOWN_CUE = re.compile(
+    r"(?:(?<!\w)(?:à|À|A|a|vers|près de|large de|environs de|région de|originaire de|venant de|arrivant de|mutée? (?:à|de)|transf[ée]r[ée]+ (?:à|de)|provenance(?: :)? (?:de )?|destination(?: :)?|natif de|native de|hab\.|SMUR|VSAV|SAMU|SDIS|CPAM|domicile|Unicancer|employeur[^\n:]{0,6}: \S+|réa|commune(?: de| :)?|ville(?: de| :)?|lieu(?: :)?|naissance(?: :)?|mairie de|sur|gare de|dame de|CMP|PMI|CHU|CH|Naissance|\d{2}[/.]\d{2}[/.]\d{4}|[a-z] x\d)\s{1,4})$"
+)
+_TOWN_SEPARATED = re.compile(r"(?:(?:\s[-–/|*]|,|\(|\^\^?|\t|\s{3})\s*|\n\s*)$")
+_TOWN_DATED = re.compile(
+    r"(?:\s?,)?\s{0,3}(?:le|ce|LE|CE)\s{1,3}\d|\s?,\s{0,3}\d{1,2}[/.]\d{1,2}[/.]\d{2}|\s?,?\s?\(\d{2,5}\)|\s?\(?(?:19|20)\d\d\b|\s?,?\s?\d{5}\b"
+)
+_LOWER_TOWN = re.compile(
+    r"(?<=[a-zé\d,] à )(?P<town>[a-zà-ÿ][a-zà-ÿ']{2,20}(?:[- ](?:sur|sous|lès|en|le|la|les|du|de)[- ][a-zà-ÿ']{3,20}|-[a-zà-ÿ]{2,20})*)(?![\w-])"
+)
+
+
+def town_key(name: str) -> str:
+    """How a town is looked up: ``St Brevin les Pins`` as ``saint brevin les pins``."""
+    return re.sub(r"(?<!\w)st(e?)(?= )", r"saint\1", fold(name).replace("' ", "'"))
+
+
+@lru_cache(maxsize=20_000)
+def _town_weight(name: str) -> float:
+    """How much a word is a town and nothing else; minus three when no list has it."""
+    key = town_key(name)
+    french = key in communes()
+    if not french and key not in world_towns():
+        return -3.0
+    if key in listed("termes") or key in listed("pays") or is_acronym(name):
+        return -3.0
+    weight = 1.0 if french else 0.7
+    parts = key.replace("'", " ").split()
+    if len(parts) > 1:
+        weight += 0.8
+    if re.search(r" (?:sur|sous|les|lez|en|l|le|la) ", key):
+        weight += 0.8
+    if is_medical(name):
+        weight -= 1.3
+    if len(parts) == 1:
+        if is_word(name):
+            weight -= 1.3
+        if is_first_name(name):
+            weight -= 0.9
+        if key in surnames():
+            weight -= 0.5
+        if len(key) < 5:
+            weight -= 0.5
+    return weight
+
+
+def _lone_towns(text: str) -> Iterator[Finding]:
+    for match in _LONE_TOWN.finditer(text):
+        value = match.group()
+        words = value.split(" ")
+        for count in range(len(words), 0, -1):
+            name = " ".join(words[:count]).rstrip("'-")
+            weight = _town_weight(name)
+            if weight > -3.0:
+                break
+        else:
+            continue
+        start, end = match.start(), match.start() + len(name)
+        before = text[max(0, start - 40) : start]
+        if _PREFIX_OF_EPONYM.search(before):
+            continue
+        cue = 0.0
+        if _TOWN_CUE.search(before):
+            cue += 1.2
+        elif _TOWN_SEPARATED.search(before) or not before:
+            cue += 0.5
+        elif re.search(r"(?:\bde|\bd'|\bdu|\bà l'|\ben)\s?$", before):
+            cue += 0.2
+        elif before.endswith(". "):
+            cue -= 0.2
+        after = text[end : end + 14]
+        if _TOWN_DATED.match(after):
+            cue += 0.9
+        elif re.match(r"\s?(?:[,.;:)\n|/]|$|\^| - |\s{3})", after):
+            cue += 0.4
+        elif re.match(r" [A-ZÀ-Þ][\w'-]+|\s?\d+(?:[.,]\d+)?\s?(?:mg|g|%|ml|UI)", after):
+            cue -= 0.5
+        if weight + cue >= 1.7:
+            yield Finding(
+                start,
+                end,
+                Categorie.VILLE,
+                min(0.72, 0.5 + 0.04 * (weight + cue)),
+                "lone town",
+                {"RoleLOC": "Autre"},
+            )
+    for match in _LOWER_TOWN.finditer(text):
+        name = match["town"]
+        for candidate in (name, name.split(" ")[0]):
+            if (
+                len(candidate) > 3
+                and town_key(candidate) in communes()
+                and not is_word(candidate)
+                and not is_medical(candidate)
+            ):
+                yield Finding(
+                    match.start(),
+                    match.start() + len(candidate),
+                    Categorie.VILLE,
+                    0.6,
+                    "town in lower case",
+                    {"RoleLOC": "Autre"},
+                )
+                break
+
+
 def find_birth_places(text: str) -> Iterator[Finding]:
     """Propose the place of birth, wherever in the world, and its country in brackets."""
     for match in _BIRTH_PLACE.finditer(text):
@@ -175,21 +310,64 @@ def find_birth_places(text: str) -> Iterator[Finding]:
             yield Finding(*match.span("country"), Categorie.PAYS, 0.86, "birth place", {"RoleLOC": "Patient"})
 
 
+_NOT_A_COUNTRY_BEFORE = re.compile(
+    r"(?:[Ss]oci[ée]t[ée]|[Cc]oll[èe]ge|[Aa]cad[ée]mie|[Aa]ssociation|[Hh][ôo]pital|CHU|[Rr]ue|[Aa]venue|[Bb]oulevard|[Pp]lace|[Ff]ièvre|[Aa]ir|Sant[ée] [Pp]ublique|Orange|Banque|T[ée]l[ée]vision)\s(?:de |d'|du |la |l')*(?:la )?$"
+)
+_DEMONYM = re.compile(
+    r"(?:\d ?ans?,? |\d ?a,? |\bpatiente? |\bhomme |\bfemme |\btouriste |\bressortissante? |\bsujet |\bvers \d{4}, |\borigine |, |\()(?P<value>[a-zà-ÿ]{5,16}(?:-[a-zà-ÿ]{5,14})?)(?=\s?[,;:.)]| d'origine| d[ei] \d)"
+)
+_BELIEF = re.compile(
+    r"(?:croyante?|religion|confession|culte|pratiquante?)\s?[(:,]?\s?(?P<value>(?:catholique|protestante?|musulmane?|juive?|israélite|orthodoxe|bouddhiste|évangélique|témoin de Jéhovah|hindoue?)(?: pratiquante?| non pratiquante?)?)",
+    re.I,
+)
+
+
+@cache
+def _countries() -> re.Pattern[str]:
+    """Names of countries with a capital, or in capitals, with or without accents."""
+    names = {line for line in gazetteers._lines("pays.txt") if len(line) > 3}
+    spelled = {
+        form
+        for name in names
+        for form in (name, name.upper(), strip_accents(name), strip_accents(name).upper())
+    }
+    return re.compile(
+        r"(?<![\w'-])(?<![LlDd]')(?:"
+        + "|".join(sorted(map(re.escape, spelled), key=len, reverse=True))
+        + r")(?![\w'-])|(?<=[dl]')(?:"
+        + "|".join(sorted(map(re.escape, spelled), key=len, reverse=True))
+        + r")(?![\w'-])"
+    )
+
+
+@cache
+def _jobs() -> re.Pattern[str]:
+    """Occupations after what announces the patient's: age, ``ancien``, ``profession``, being or working as."""
+    names = sorted(
+        {entry.strip() for line in gazetteers._lines("professions.txt") for entry in line.split(",")},
+        key=len,
+        reverse=True,
+    )
+    kinds = "|".join(re.escape(name) + "s?" for name in names)
+    complement = r"(?: (?:en|à la|de|d'|des|dans (?:le|la|un|une))\s?(?:retraite|invalidité|arrêt|[a-zé]{3,14})(?: de [a-zé]{3,14})?| retraitée?| BTP| routier| agricole| indépendante?| libérale?| SNCF| RATP)?"
+    cue = r"(?:\bans,? |\d ?a,? |\bancienn?e? |\bex[- ]|\bretraitée? (?:de |\()?|\bprofession ?:? |\bmétier ?:? |\bactivité ?:? |\btravaillait? (?:comme|en tant que|en qualité d[e'])\s?|\bexerçait? (?:comme|la profession d[e'])\s?|\b(?:il|elle|patiente?|je suis|monsieur|madame|fut|est|était|j'étais|étais|etait) (?:est |était )?|\), |[a-zé)], |\. |: |\()"
+    return re.compile(
+        rf"(?i:{cue})(?P<value>(?i:{kinds}){complement})(?=\s?[,;./)\n|]|\s?$| et | mais | depuis | chez | à | qui | dans | sans | alors | pour | au | lui )"
+    )
+
+
 def find_social(text: str) -> Iterator[Finding]:
     """Propose countries, nationality, family situation and occupation."""
-    for match in _COUNTRY.finditer(text):
-        value = match.group("country")
-        for candidate in (value, value.split(" ")[0]):
-            if fold(candidate) in listed("pays"):
-                yield Finding(
-                    match.start("country"),
-                    match.start("country") + len(candidate),
-                    Categorie.PAYS,
-                    0.85,
-                    "country",
-                    {"RoleLOC": "Patient"},
-                )
-                break
+    for match in _countries().finditer(text):
+        if _NOT_A_COUNTRY_BEFORE.search(text[max(0, match.start() - 24) : match.start()]):
+            continue
+        yield Finding(*match.span(), Categorie.PAYS, 0.8, "country", {"RoleLOC": "Patient"})
+    for match in _DEMONYM.finditer(text):
+        if fold(match["value"]) in listed("nationalites"):
+            yield Finding(*match.span("value"), Categorie.NATIONALITE, 0.75, "demonym")
+    for pattern in (_jobs(), _BELIEF):
+        for match in pattern.finditer(text):
+            yield Finding(*match.span("value"), Categorie.IDENTITE_SOCIALE, 0.75, "occupation")
     for pattern, label in (
         (_NATIONALITY, Categorie.NATIONALITE),
         (_FAMILY, Categorie.SITUATION_FAMILIALE),
