@@ -245,6 +245,11 @@ def test_intervals_weekdays_and_birth_hold() -> None:
         ("du <D>5</D> au <D>28/10/2025</D>", 7, ["12/10", "04/11/2025"]),
         ("<D>4</D>, <D>5</D> et <D>6/10</D>", 7, ["11", "12", "13/10"]),
         ("<D>31</D> et <D>30 octobre</D>", -31, ["30", "29 septembre"]),
+        (
+            "<D>12 mars</D>, stable. Puis <D>14</D> : fièvre, <D>29</D> : sortie",
+            7,
+            ["19 mars", "21", "5 avril"],
+        ),
         ("<D>5</D> sans mois", 7, ["[date]"]),
     ],
 )
@@ -257,6 +262,10 @@ def test_a_day_alone_takes_the_month_that_follows(
     monkeypatch.setattr(surrogates, "shift", lambda written, _, year: real(written, days, year))
     found = quotes(marked.replace("D>", "DateIdentifiante>"))
     assert found == expected
+
+
+def test_a_year_of_birth_alone_moves_by_one() -> None:
+    assert quotes("né en <DateNaissancePatient>1946</DateNaissancePatient>")[0] in {"1945", "1947"}
 
 
 def test_places_say_where_each_span_is() -> None:

@@ -28,6 +28,8 @@ from partages.usecases.pseudonymise.surrogate_dates import in_words, shift
 DATES = (Categorie.DATE_NAISSANCE, Categorie.DATE_IDENTIFIANTE, Categorie.DATE_NON_IDENTIFIANTE)
 MIN_WEEKS, MAX_WEEKS = 4, 60
 """Dates move by whole weeks, this many either way: intervals and days of the week hold, ages to a year."""
+NEAR, GAP = 8, 14
+"""Spans, and characters between two of them, in which a day alone looks for its month."""
 DRAWS = 24
 """Surrogates tried one after the other; in the second half, two joined."""
 FICTION_PREFIXES = ("019900", "026191", "035301", "046571", "053649", "063998")
@@ -136,6 +138,12 @@ class Surrogates:
     def _surrogate(self, index: int, span: Span, value: str) -> str:
         if span.label in DATES:
             moved = shift(value, self._days, self._year) or self._day_alone(index, value)
+            if (
+                moved is None
+                and span.label == Categorie.DATE_NAISSANCE
+                and re.fullmatch(r"(?:19|20)\d\d", value)
+            ):
+                moved = str(int(value) + (1 if self._days > 0 else -1))  # a year of birth alone
             if moved is None:
                 return value if span.label == Categorie.DATE_NON_IDENTIFIANTE else "[date]"
             return moved
@@ -153,33 +161,33 @@ class Surrogates:
         return _styled(self._drawn[identity], value)
 
     def _day_alone(self, index: int, value: str) -> str | None:
-        """A day whose month stands with a later one: the « 5 » of « du 5 au 6 octobre », « 5, 6 et 9/10 »."""
+        """A day whose month stands with another date: the « 5 » of « du 5 au 6 octobre », « 5, 6 et 9/10 »,
+        of the nearest date before it otherwise (« le 12 mars… le 14 »)."""
         if not re.fullmatch(r"\d{1,2}(?:er)?", value):
             return None
         at = self._spans[index].end
-        for span in self._spans[index + 1 : index + 8]:
-            if span.label not in DATES or span.start - at > 14:
-                return None
-            other = self._document.quote(span)
-            rest = re.sub(r"^\d{1,2}(?:er)?(?=\D)", "", other)
-            if rest != other:
-                moved, last = (
-                    shift(day + rest, self._days, self._year) for day in (value, other[: -len(rest)])
-                )
-                if moved is None or last is None:
-                    return None
-                day = re.match(r"\d{1,2}(?:er)?", moved)
-                assert day
-                same = moved[day.end() :] == re.sub(r"^\d{1,2}(?:er)?", "", last)
-                return (
-                    day[0]
-                    if same
-                    else re.sub(r"[ /.-]*\d{2,4}$", "", moved)
-                    if rest[-4:].isdigit()
-                    else moved
-                )
+        for span in self._spans[index + 1 : index + NEAR]:
+            if span.label not in DATES or span.start - at > GAP:
+                break
+            if _month_of(self._document.quote(span)):
+                return self._with_month_of(value, span)
             at = span.end
+        for span in reversed(self._spans[max(0, index - NEAR) : index]):
+            if span.label in DATES and _month_of(self._document.quote(span)):
+                return self._with_month_of(value, span)
         return None
+
+    def _with_month_of(self, value: str, span: Span) -> str | None:
+        other = self._document.quote(span)
+        rest = _month_of(other)
+        moved, last = (shift(day + rest, self._days, self._year) for day in (value, other[: -len(rest)]))
+        if moved is None or last is None:
+            return None
+        day = re.match(r"\d{1,2}(?:er)?", moved)
+        assert day
+        if moved[day.end() :] == re.sub(r"^\d{1,2}(?:er)?", "", last):
+            return day[0]
+        return re.sub(r"[ /.-]*\d{2,4}$", "", moved) if rest[-4:].isdigit() else moved
 
     def _fold(self, value: str) -> str:
         """``fold``, remembered for the time of the document."""
@@ -341,6 +349,12 @@ class Surrogates:
 def _folded(drawn: str) -> str:
     """``fold`` of a surrogate; never of a value of the text, which is not to be kept."""
     return fold(drawn)
+
+
+def _month_of(date: str) -> str:
+    """What follows the day in a date; empty where no day stands first."""
+    rest = re.sub(r"^\d{1,2}(?:er)?(?=\D)", "", date)
+    return rest if rest != date else ""
 
 
 def _digits(text: str) -> str:
