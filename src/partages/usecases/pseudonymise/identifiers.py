@@ -261,7 +261,7 @@ def find_addresses(text: str) -> Iterator[Finding]:
         (_ADDRESS, 0.92, "street"),
         (_ENGLISH_ADDRESS, 0.9, "street"),
         (_STREET_ALONE, 0.86, "street"),
-        (_HOME, 0.65, "home"),
+        (_HOME, 0.88, "home"),
         (_ADDRESS_NO_NUMBER, 0.8, "address label"),
         (_POST_BOX, 0.9, "post box"),
         (_BUILDING, 0.7, "building"),
@@ -310,7 +310,7 @@ def _known_prefix(town: str) -> str:
 def _is_town(name: str, code: str | None) -> bool:
     from partages.text import fold
 
-    folded = re.sub(r"^st(e?) ", r"saint\1 ", fold(name))
+    folded = re.sub(r"(?<!\w)st(e?)(?= )", r"saint\1", fold(name))
     codes = communes().get(folded)
     return codes is not None and (code is None or code in codes or any(c[:2] == code[:2] for c in codes))
 

@@ -32,8 +32,8 @@ _KIND = (
 )
 _HEAD = (
     r"(?:(?i:C\.?H\.?U\.?|CHRU|CHR|CHI[CM]?|CHS|CHD|C\.?H\.?(?=[ ])|GHU|GHT|GHI|GHP?(?= )|HIA|AP-HP|HCL|CLCC|CHAM|CHNO|EPSM|EPS|CMPP?|CATTP|SSIAD|SMR|SSR|MAS|FAM|IME|ESAT|ITEP|USLD|HAD|HOP\.?|CSAPA|CMS|PUI -? ?CH|UMJ|SAMU|"
-    r"centres?(?: hospitaliers?| m[ée]dical| d[e']| anti-?canc[ée]reux| mutualiste| hospitalier)?|groupe hospitalier|groupement hospitalier|p[ôo]le sant[ée]|h[ôo]pita(?:l|ux)|clinique|polyclinique|institut|fondation|maternit[ée]|ehpad|r[ée]sidence|maison de (?:retraite|sant[ée]|repos)|sanatorium|pr[ée]ventorium"
-    r"|foyer|cabinet|laboratoires?|labo|LBM|pharmacie|officine|imagerie(?: m[ée]dicale)?|radiologie|coll[èe]ge|[ée]cole(?: maternelle| primaire| [ée]l[ée]mentaire)?|lyc[ée]e|cr[èe]che|unit[ée]|pavillon|r[ée]seau|association|institution|b[âa]timent|aile|h[ôo]pital de jour|villa m[ée]dicale|SANATORIUM ET CURE))"
+    r"centres?(?: hospitaliers?| m[ée]dical| d[e']| anti-?canc[ée]reux| mutualiste| hospitalier)?|groupe hospitalier|groupement hospitalier|p[ôo]le sant[ée]|h[ôo]pita(?:l|ux)|clinique|polyclinique|institut|fondation|maternit[ée]|ehpad|r[ée]sidence|maison de (?:retraite|sant[ée]|repos)|sanatorium et cure|sanatorium|pr[ée]ventorium"
+    r"|foyer|cabinet|laboratoires?|labo|LBM|pharmacie|officine|imagerie(?: m[ée]dicale)?|radiologie|coll[èe]ge|[ée]cole(?: maternelle| primaire| [ée]l[ée]mentaire)?|lyc[ée]e|cr[èe]che|unit[ée]|pavillon|r[ée]seau|association|institution|b[âa]timent|aile|h[ôo]pital de jour|villa m[ée]dicale))(?![A-Za-zÀ-ÿ-])"
 )
 _HOSPITAL = re.compile(
     rf"(?<![\w-]){_HEAD}(?i:{_KIND}){{0,3}} {{0,2}}[:«\"]? ?(?P<link>(?:(?i:de la|de|du|des) |(?i:de l|d)')?)(?P<name>(?:(?:[Ll]es?|[Ll]a|LES?|LA) )?{_PROPER})"
@@ -41,7 +41,7 @@ _HOSPITAL = re.compile(
 _NOT_A_PROPER_NAME = re.compile(
     r"(?i)(?:jour|semaine|nuit|service|p[ôo]le|unit[ée]|chirurgi|m[ée]dec|m[ée]dic|cardio|g[ée]n[ée]ra|r[ée]adaptation|r[ée]anim|soins|suite|pr |dr |docteur|compte|d[ée]partement|anatom|biolog|neuro|pneumo|g[ée]riatr|p[ée]diatr|onco|urgenc"
     r"|r[ée]f[ée]ren|radiolog|imagerie|h[ée]mat|bact[ée]rio|micro|t[ée]l|fax|ipp|nda|bonjour|biochim|examen|motif|date|patient|pr[ée]l[èe]v|nation|psychiatr|rhumato|gyn[ée]c|obst[ée]tr|ortho|traumato|urolog|visc[ée]r|digesti|vascul|thoraci|endocri|diab|n[ée]phro|dialyse|hospital|universit|r[ée]gional|interco|priv[ée]|maternit|madame|monsieur|mme|mlle"
-    r"|secr[ée]t|consult|ambulat|adult|enfant|stupp|soin|kin[ée]|handicap|sant[ée]|accueil|mobile|s[ée]jour|protocole|gestion|ind[ée]pend|transf|coordin|garde|antipoison|anti|d[ée]pist|r[ée][ée]duc|convalesc|formation|recherche|ressources|m[ée]moire|douleur|expert|comp[ée]ten|national|europ|international|fran[çc]ais|qualit|alb|sang|r[ée]no|hepat|hépat|cyto|mol[ée]cul|g[ée]n[ée]tiq|immuno|virol|parasito|toxico|pharmaco|infect|dermato|orl|ophta|stomat|maxillo|plasti|esth[ée]t|pma|fiv|cs|hdj|usic|usc|uhcd|smur|sau|rea|r[ée]a|long|court|moyen|fonction|centra|statist|d'|de |nutrition|stade|type|grade|score|internes?|seniors?|u?mj|lat[ée]ral|m[ée]dian|inter|supra|post|pr[ée]|dans|avec|sans|pour|par|est|ch\.|et|ou)"
+    r"|secr[ée]t|consult|ambulat|adult|enfant|stupp|soin|kin[ée]|handicap|sant[ée]|accueil|mobile|s[ée]jour|protocole|gestion|ind[ée]pend|transf|coordin|garde|antipoison|anti|d[ée]pist|r[ée][ée]duc|convalesc|formation|recherche|ressources|m[ée]moire|douleur|expert|comp[ée]ten|national|europ|international|fran[çc]ais|qualit|alb|sang|r[ée]no|hepat|hépat|cyto|mol[ée]cul|g[ée]n[ée]tiq|immuno|virol|parasito|toxico|pharmaco|infect|dermato|orl(?!\w)|ophta|stomat|maxillo|plasti|esth[ée]t|(?:pma|fiv)(?!\w)|(?:cs|hdj)(?!\w)|usic|usc|uhcd|smur|sau|rea|r[ée]a|(?:long|court|moyen)(?!\w)|fonction|centra|statist|d'(?=[a-z])|nutrition|stade|type|grade|score|internes?|seniors?|u?mj|lat[ée]ral|m[ée]dian|(?:inter|supra|post|pr[ée]|dans|avec|sans|pour|par|est|ch|chu|et|ou)(?!\w)(?!-))"
 )
 _TOWN_NAME = (
     rf"(?P<town>(?:(?:La|Le|Les|L'|LA|LE|LES|Saint|Sainte|St|Ste|SAINT|SAINTE)[ '-])?[{_U}][\wÀ-ÿ']{{1,25}}(?:-[\wÀ-ÿ']{{1,20}}){{0,5}}"
@@ -91,12 +91,28 @@ _PLAIN_HEAD = re.compile(
 
 def find_hospitals(text: str) -> Iterator[Finding]:
     """Propose hospital names, without their head word nor the preposition after it."""
-    for match in _HOSPITAL.finditer(text):
+    at = 0
+    while match := _HOSPITAL.search(text, at):
+        at = match.start("name")
         name = match.group("name")
+        if _NOT_A_HEAD.search(text[max(0, match.start() - 20) : match.start()]):
+            continue
+        if name[:2] in ("l'", "L'"):
+            name, at = name[2:], at + 2
         if _NOT_A_PROPER_NAME.match(name) or fold(name.split()[0]) in listed("termes") - _ARTICLES:
             continue
-        start = match.start("name")
+        start = at
         kept = _cut(name)
+        if " de " in kept and _town_weight(town := kept.rpartition(" de ")[2]) > 0.5:
+            yield Finding(
+                start + len(kept) - len(town),
+                start + len(kept),
+                Categorie.VILLE,
+                0.88,
+                "town of hospital",
+                {"RoleLOC": "Hopital"},
+            )
+            kept = kept.rpartition(" de ")[0]
         if len(kept) < 3 or kept.isdigit():
             continue
         head = match.group()[: match.start("name") - match.start()]
@@ -108,7 +124,9 @@ def find_hospitals(text: str) -> Iterator[Finding]:
             upper = match.group().isupper()
             alone = len(parts) == 1
             if alone and (
-                is_medical(kept) or is_acronym(kept) or (is_word(kept) and (upper or head[0].islower()))
+                is_medical(kept)
+                or is_acronym(kept)
+                or (is_word(kept) and (upper or head[0].islower()) and not match.group("link"))
             ):
                 continue
             if (
@@ -123,11 +141,16 @@ def find_hospitals(text: str) -> Iterator[Finding]:
                 continue
         elif len(parts) == 1 and (is_medical(kept) or is_acronym(kept)) and not match.group("link"):
             continue
+        at = start + len(kept)
+        dwelling = re.match(r"(?i)b[âa]timent|r[ée]sidence|foyer|aile|villa", head) is not None
         yield Finding(
-            start, start + len(kept), Categorie.ETABLISSEMENT, 0.9, "hospital", {"RoleLOC": "Hopital"}
+            start, at, Categorie.ETABLISSEMENT, 0.84 if dwelling else 0.9, "hospital", {"RoleLOC": "Hopital"}
         )
 
 
+_NOT_A_HEAD = re.compile(
+    r"(?i)(?:essais?|stade|suspicion|recherche|[ée]tudes?|phase|cas|tableau|examen|signes?|forme|pr[ée]sentation|r[ée]ponse|surveillance|[ée]valuation|sur le plan|histoire|bilan|donn[ée]es|crit[èe]res?|essai de) $"
+)
 _ARTICLES = frozenset({"saint", "sainte", "le", "la", "les", "st", "ste"})
 
 
@@ -196,7 +219,7 @@ _LONE_TOWN = re.compile(
     rf"(?:(?: (?:sur|sous|en|lès|les|la|le|de|du|des|d'|l'|aux?|SUR|SOUS|EN|LES|LE|LA|DE|DU|ST|SAINT|STE|lez)){{0,2}} [{_U}][\wÀ-ÿ'-]{{1,25}}){{0,3}}"
 )
 _TOWN_CUE = re.compile(
-    r"(?:(?<!\w)(?:à|À|A|a|vers|près de|large de|environs de|région de|originaire de|venant de|arrivant de|mutée? (?:à|de)|transf[ée]r[ée]+ (?:à|de)|provenance(?: :)? (?:de )?|destination(?: :)?|natif de|native de|hab\.|SMUR|VSAV|SAMU|SDIS|CPAM|domicile|Unicancer|employeur[^\n:]{0,6}: \S+|réa|commune(?: de| :)?|ville(?: de| :)?|lieu(?: :)?|naissance(?: :)?|mairie de|sur|gare de|dame de|CMP|PMI|CHU|CH|Naissance|\d{2}[/.]\d{2}[/.]\d{4}|[a-z] x\d)\s{1,4})$"
+    r"(?:(?<!\w)(?:à|À|A|a|vers|près de|large de|environs de|région de|originaire de|venant de|arrivant de|mutée? (?:à|de)|transf[ée]r[ée]+ (?:à|de)|provenance(?: :)? (?:de )?|destination(?: :)?|natif de|native de|hab\.|habite|vit|demeure|réside|SMUR|VSAV|SAMU|SDIS|CPAM|domicile|Unicancer|employeur[^\n:]{0,6}: \S+|réa|commune(?: de| :)?|ville(?: de| :)?|lieu(?: :)?|naissance(?: :)?|mairie de|sur|gare de|dame de|CMP|PMI|CHU|CH|Naissance|\d{2}[/.]\d{2}[/.]\d{4}|[a-z] x\d)\s{1,4})$"
 )
 _TOWN_SEPARATED = re.compile(r"(?:(?:\s[-–/|*]|,|\(|\^\^?|\t|\s{3})\s*|\n\s*)$")
 _TOWN_DATED = re.compile(
@@ -207,9 +230,23 @@ _LOWER_TOWN = re.compile(
 )
 
 
+_HOME_TOWN = re.compile(
+    rf"(?<!\w)(?:[Vv]it|[Hh]abite|[Dd]emeur(?:e|ant)|[Rr]éside|[Rr]ésidant|[Dd]omiciliée?|[Nn]ée?(?: le [^\n]{{4,40}}?)?|[Oo]riginaire|[Dd]éménag[ée]+|[Rr]etourn[ée]+|[Ii]nstallée?|[Mm]utée?) (?:à|de) (?P<town>[{_U}][\wÀ-ÿ']{{3,25}}(?:-[\wÀ-ÿ']{{1,20}}){{0,5}}(?:- ?(?:sur|en|lès|sous)-[{_U}][\wÀ-ÿ']{{2,20}})?)"
+)
+
+
 def town_key(name: str) -> str:
     """How a town is looked up: ``St Brevin les Pins`` as ``saint brevin les pins``."""
     return re.sub(r"(?<!\w)st(e?)(?= )", r"saint\1", fold(name).replace("' ", "'"))
+
+
+@cache
+def _shortened() -> frozenset[str]:
+    """Towns as people shorten them: ``Chalon`` for ``Chalon-sur-Saône``."""
+    short = {re.split(r" (?:sur|sous|en|les|lez|la|le|de|du|l') ?", name)[0] for name in communes()}
+    return frozenset(name for name in short if len(name) > 4 and not is_word(name)) | listed(
+        "villes_courantes"
+    )
 
 
 @lru_cache(maxsize=20_000)
@@ -217,7 +254,7 @@ def _town_weight(name: str) -> float:
     """How much a word is a town and nothing else; minus three when no list has it."""
     key = town_key(name)
     french = key in communes()
-    if not french and key not in world_towns():
+    if not french and key not in world_towns() and key not in _shortened():
         return -3.0
     if key in listed("termes") or key in listed("pays") or is_acronym(name):
         return -3.0
@@ -231,7 +268,7 @@ def _town_weight(name: str) -> float:
         weight -= 1.3
     if len(parts) == 1:
         if is_word(name):
-            weight -= 1.3
+            weight -= 1.1
         if is_first_name(name):
             weight -= 0.9
         if key in surnames():
@@ -242,7 +279,8 @@ def _town_weight(name: str) -> float:
 
 
 def _lone_towns(text: str) -> Iterator[Finding]:
-    for match in _LONE_TOWN.finditer(text):
+    position = 0
+    while match := _LONE_TOWN.search(text, position):
         value = match.group()
         words = value.split(" ")
         for count in range(len(words), 0, -1):
@@ -251,16 +289,18 @@ def _lone_towns(text: str) -> Iterator[Finding]:
             if weight > -3.0:
                 break
         else:
+            position = match.start() + max(1, len(words[0]))
             continue
         start, end = match.start(), match.start() + len(name)
+        position = end
         before = text[max(0, start - 40) : start]
         if _PREFIX_OF_EPONYM.search(before):
             continue
         cue = 0.0
         if _TOWN_CUE.search(before):
-            cue += 1.2
+            cue += 1.2 if not re.search(r"[a-zé),] à $", before) else 1.5
         elif _TOWN_SEPARATED.search(before) or not before:
-            cue += 0.5
+            cue += 0.7
         elif re.search(r"(?:\bde|\bd'|\bdu|\bà l'|\ben)\s?$", before):
             cue += 0.2
         elif before.endswith(". "):
@@ -280,6 +320,12 @@ def _lone_towns(text: str) -> Iterator[Finding]:
                 min(0.72, 0.5 + 0.04 * (weight + cue)),
                 "lone town",
                 {"RoleLOC": "Autre"},
+            )
+    for match in _HOME_TOWN.finditer(text):
+        name = match["town"]
+        if not (is_word(name) or is_medical(name) or is_acronym(name) or fold(name) in listed("termes")):
+            yield Finding(
+                *match.span("town"), Categorie.VILLE, 0.66, "town of residence", {"RoleLOC": "Patient"}
             )
     for match in _LOWER_TOWN.finditer(text):
         name = match["town"]
