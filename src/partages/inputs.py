@@ -21,12 +21,14 @@ from partages.annotation.brat import read_brat
 from partages.annotation.uima import looks_like_cas
 from partages.documents import Document, Span
 from partages.errors import BadDocument, DocumentTooLarge, PartagesError, UnreadableDocument, UsageError
+from partages.exchange import stays
 
 TEXT_SUFFIXES = frozenset({".txt", ".text", ".md"})
 JSONL_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 ANNOTATED_SUFFIXES = frozenset({".json", ".ann"})
 """UIMA CAS JSON; brat, whose ``.txt`` stands beside."""
-SEVERAL_SUFFIXES = JSONL_SUFFIXES
+TABLE_SUFFIXES = frozenset({".csv"})
+SEVERAL_SUFFIXES = JSONL_SUFFIXES | TABLE_SUFFIXES
 """Files that hold several documents."""
 SUFFIXES = TEXT_SUFFIXES | SEVERAL_SUFFIXES | ANNOTATED_SUFFIXES | {".docx", ".pdf"}
 
@@ -354,6 +356,24 @@ def _jsonl_records(path: Path, identifier: str, limit: int) -> Iterator[Record]:
         yield from read_jsonl(file, limit)
 
 
+def _table_records(path: Path, identifier: str, limit: int) -> Iterator[Record]:  # noqa: ARG001
+    table, notices = _decoded(_bytes(path, 40 * limit), path.name)
+    for number, fields in stays.read(table, path.name):
+        stay, text = fields.pop("id", None), fields.pop("text", None)
+        if stay is None or text is None:
+            missing = "ID" if stay is None else "Texte"
+            yield _refused(stay, f"Ligne {number} de « {path.name} » : la colonne {missing} est vide.")
+        elif len(text) > limit:
+            yield Record(stay, partial(_raise, _too_large(f"ligne {number}", limit)))
+        else:
+            yield Record(stay.strip(), partial(_given, text, notices), fields)
+        notices = []  # said once
+
+
+def _given(text: str, notices: list[str]) -> tuple[str, list[str]]:
+    return text, notices
+
+
 def _cas_records(path: Path, identifier: str, limit: int) -> Iterator[Record]:
     fields: dict[str, Any] = {}
 
@@ -409,6 +429,7 @@ def _span_field(span: Span) -> dict[str, Any]:
 READERS: dict[str, Callable[[Path, str, int], Iterator[Record]]] = {
     **dict.fromkeys(JSONL_SUFFIXES, _jsonl_records),
     **dict.fromkeys(TEXT_SUFFIXES, _text_records),
+    **dict.fromkeys(TABLE_SUFFIXES, _table_records),
     ".json": _cas_records,
     ".ann": _text_records,
 }

@@ -32,6 +32,7 @@ def show(document: Document, result: CodeResult) -> RenderableType:
     parts: list[RenderableType] = [table]
     if result.attested is not None:
         parts.append(Text(f"Code attesté par le texte : {result.attested:.2f}"))
+    parts += [Text(flag, style="bold yellow") for flag in result.flags]
     for proposal in result.codes:
         if proposal.reasons:
             parts.append(Text(f"{dotted(proposal.code)} mène : {', '.join(proposal.reasons)}", style="dim"))

@@ -17,6 +17,7 @@ from partages.terminologies import words
 from partages.terminologies.cim10 import MCO, Nomenclature
 from partages.terminologies.search import Index, Match, index
 from partages.usecases.base import Evidence
+from partages.usecases.code.acts import disagreement, read_acts
 from partages.usecases.code.passages import passages
 from partages.usecases.code.roles import rank
 from partages.usecases.code.rules import Mention, listed
@@ -50,6 +51,7 @@ def code(document: Document, options: Options, folder: Path | None = None) -> Co
         folder: where the index is kept; by default that of the settings.
 
     Raises:
+        BadDocument: an act is not written as a CCAM code.
         EmptyDocument: there is nothing to read.
         UnknownCode: ``options.code`` is not a code of the nomenclature.
     """
@@ -79,6 +81,7 @@ def attested(searched: Index, scores: np.ndarray, name: str) -> float:
 
 
 def _propose(document: Document, options: Options, searched: Index) -> CodeResult:
+    acts = read_acts([*options.acts, *options.ccam])
     mentions = _mentions(document.text, searched)
     contexts = context.qualify(document.text, [(m.start, m.end) for m in mentions])
     kept: list[tuple[Mention, Context]] = []
@@ -99,12 +102,17 @@ def _propose(document: Document, options: Options, searched: Index) -> CodeResul
             _alternatives(found.mentions, searched.nomenclature),
             found.reasons,
         )
-        for found in rank(kept, searched.nomenclature, document.text)[: options.top]
+        for found in rank(kept, searched.nomenclature, document.text, acts)[: options.top]
     ]
     proposed = {proposal.code for proposal in proposals}
+    principal = next((proposal.code for proposal in proposals if proposal.role == "DP"), None)
+    disagrees = disagreement(principal, acts) if principal else None
     return CodeResult(
         id=document.id,
         codes=proposals,
+        flags=[disagrees] if disagrees else [],
+        acts=acts,
+        specialty=options.specialty,
         set_aside=_set_aside(refused, proposed, searched.nomenclature, options.top),
     )
 

@@ -43,12 +43,14 @@ class Ranked:
     reasons: tuple[str, ...] = ()
 
 
-def rank(kept: Iterable[tuple[Mention, Context]], nomenclature: Nomenclature, text: str) -> list[Ranked]:
-    """The DP first, if any code may be it, then the DAS, heaviest first."""
+def rank(
+    kept: Iterable[tuple[Mention, Context]], nomenclature: Nomenclature, text: str, acts: tuple[str, ...] = ()
+) -> list[Ranked]:
+    """The DP first, if any code may be it, then the DAS, heaviest first. ``acts`` are CCAM codes."""
     places: dict[str, list[tuple[Mention, Context]]] = {}
     for mention, said in kept:
         places.setdefault(mention.code, []).append((mention, said))
-    stay = _stay(places, text)
+    stay = _stay(places, text, acts)
     weight = {
         code: _weight(code, [mention for mention, _ in found], code in stay.codes, stay.disease)
         for code, found in places.items()
@@ -78,7 +80,7 @@ def rank(kept: Iterable[tuple[Mention, Context]], nomenclature: Nomenclature, te
     ]
 
 
-def _stay(places: dict[str, list[tuple[Mention, Context]]], text: str) -> Stay:
+def _stay(places: dict[str, list[tuple[Mention, Context]]], text: str, acts: tuple[str, ...]) -> Stay:
     current = [
         mention
         for found in places.values()
@@ -101,6 +103,7 @@ def _stay(places: dict[str, list[tuple[Mention, Context]]], text: str) -> Stay:
         opening=frozenset(mention.code for mention in opening),
         reason=frozenset(m.code for m in current if m.passage.section == "reason" or _is_reason(text, m)),
         session=rules.is_session_stay(text),
+        acts=acts,
     )
 
 

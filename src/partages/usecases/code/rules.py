@@ -12,6 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from partages.context import Context
+from partages.usecases.code.acts import treats
 from partages.usecases.code.passages import Passage
 
 
@@ -37,12 +38,14 @@ class Stay:
         opening: those named first in the conclusion, or in the reason for admission.
         reason: those named as the reason for admission.
         session: whether the stay is a session (chemotherapy, radiotherapy, dialysis...).
+        acts: CCAM codes.
     """
 
     codes: frozenset[str]
     opening: frozenset[str]
     reason: frozenset[str]
     session: bool
+    acts: tuple[str, ...] = ()
 
     @property
     def disease(self) -> bool:
@@ -92,6 +95,12 @@ LEAD: tuple[Rule, ...] = (
         1.15,
         "motif de l'admission",
         "Guide: the same.",
+    ),
+    Rule(
+        lambda code, stay: any(treats(act, code) for act in stay.acts),
+        1.25,
+        "organe d'un acte du séjour",
+        "This project: data/ccam.tsv, from the structure of CCAM codes.",
     ),
     Rule(
         lambda code, stay: is_session(code) and stay.session,

@@ -28,7 +28,12 @@ class Options(BaseOptions):
     )
     ccam: list[str] = Field([], description="Actes CCAM du séjour.", json_schema_extra={"cli": False})
     acts: list[str] = Field(
-        [], description="Actes CCAM du séjour, option répétable ; acceptés, pas encore pris en compte."
+        [], description="Acte CCAM du séjour, option répétable : le DP tient compte de l'organe de l'acte."
+    )
+    specialty: str = Field(
+        "",
+        description="Spécialité du séjour, rendue telle quelle dans le tableau CSV.",
+        json_schema_extra={"cli": False},
     )
 
 
@@ -83,6 +88,11 @@ class CodeResult(Result):
     """Proposals, best first: the DP when there is one, then the DAS; or, for a passage, the ranking."""
 
     codes: list[Proposal]
+    flags: list[str] = Field(
+        [], description="Ce qu'il faut vérifier : un acte qui ne s'accorde pas avec le DP."
+    )
+    acts: tuple[str, ...] = Field((), exclude=True, description="Actes CCAM reçus, pour les autres formats.")
+    specialty: str = Field("", exclude=True, description="Spécialité reçue, pour les autres formats.")
     set_aside: tuple[SetAside, ...] = ()
     attested: float | None = Field(
         None,

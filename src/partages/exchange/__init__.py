@@ -1,0 +1,1 @@
+"""Formats that hospitals exchange: the programme's table of stays, FHIR."""
