@@ -19,7 +19,7 @@ from rapidfuzz.distance import OSA
 from partages.text import fold, strip_accents
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.gazetteers import first_name, is_medical, is_word
-from partages.usecases.pseudonymise.patient import TITLES, KnownPatient, KnownPerson
+from partages.usecases.pseudonymise.patient import CIVILITIES, MAX_LENGTH, TITLES, KnownPatient, KnownPerson
 from partages.usecases.pseudonymise.schema import Categorie
 from partages.usecases.pseudonymise.surrogate_dates import in_words
 
@@ -415,19 +415,30 @@ def _names(
     if not names:
         return []
     parts: dict[str, tuple[str, str]] = {}
+    spelled = {
+        _flat(part): part
+        for person, _ in people
+        for value in (*person.names, *getattr(person, "birth_names", ()), *person.first_names)
+        for part in _WORD.findall(value)
+    }
     for name, label, role in names:
         only = all(part in _PARTICLES for part in name)
         for part in name:
             if len(part) > 1 and (part not in _PARTICLES or only):
                 parts.setdefault(part, (label, role))
-    found = [*_joined(text, flat, words, names, frozenset(parts)), *_parts(text, flat, words, parts)]
+    found = [*_joined(text, flat, words, names, frozenset(parts)), *_parts(text, flat, words, parts, spelled)]
     merged = _together(text, found)
     return [*merged, *_initials(text, flat, words, names, merged)]
 
 
 def _parts(
-    text: str, flat: str, words: list[tuple[int, int]], parts: dict[str, tuple[str, str]]
+    text: str,
+    flat: str,
+    words: list[tuple[int, int]],
+    parts: dict[str, tuple[str, str]],
+    spelled: dict[str, str],
 ) -> Iterator[Finding]:
+    """Args: spelled: each folded part as it was given, to tell « Marie » from « marié »."""
     index = _index(flat, words)
     meant: dict[str, str] = {}
     for word in index:
@@ -445,9 +456,12 @@ def _parts(
         label, role = parts[part]
         exact = word == part
         beside = bool({number - 1, number + 1} & names_at) and _beside(text, words, number, names_at)
-        titled = number > 0 and flat[slice(*words[number - 1])] in TITLES
+        title = flat[slice(*words[number - 1])] if number else ""
+        titled = title in (CIVILITIES if written.islower() else TITLES)
         if is_word(word) and not (beside or titled):
-            if written.islower():
+            known = spelled.get(part, part)
+            accented = exact and strip_accents(written) != written and written.casefold() != known.casefold()
+            if written.islower() or (accented and not known.isupper()):
                 continue
             if not written.isupper() and _opens_a_sentence(text, start) and not first_name(word):
                 continue
@@ -518,6 +532,8 @@ def _joined(
         ):
             continue
         written = text[start:end]
+        if len(pieces) == 1 and (is_word(pieces[0]) or is_medical(pieces[0])):
+            continue  # « saline » for Aline; a name that is a word is judged with the parts
         if len(pieces) > 1 and all(is_word(piece) for piece in pieces) and not written[0].isupper():
             continue
         if len(pieces) > 1 and all(is_word(piece) for piece in pieces) and written[1:].islower():
@@ -528,14 +544,24 @@ def _joined(
 
 
 def _edge(text: str, flat: str, start: int, end: int, parts: frozenset[str]) -> bool:
-    """Whether the letters of a word beyond a name may be glued to it: nothing, a title, a name, an initial."""
+    """Whether the letters of a word beyond a name may be glued to it: nothing, a title, a name, another
+    case; an initial, in an address or the name of a file."""
     rest = flat[start:end]
-    if not rest or rest in TITLES or rest in parts or len(rest) == 1:
+    if not rest or rest in TITLES or rest in parts:
         return True
-    return (
-        len(rest) >= 2
-        and text[start:end].islower() != text[end : end + len(rest)].islower()
-        and (text[end : end + 2].isupper() or text[max(0, start - 2) : start].isupper())
+    if len(rest) == 1:
+        left = start
+        while left and flat[left - 1].isalpha() and start - left < MAX_LENGTH:
+            left -= 1
+        right = end
+        while right < len(flat) and flat[right].isalpha() and right - end < MAX_LENGTH:
+            right += 1
+        return any(
+            c in "@_./\\" or c.isdigit()
+            for c in text[max(0, left - 1) : left] + text[right : right + 1].strip(".")
+        )
+    return text[start:end].islower() != text[end : end + len(rest)].islower() and (
+        text[end : end + 2].isupper() or text[max(0, start - 2) : start].isupper()
     )
 
 
@@ -554,6 +580,22 @@ def _together(text: str, found: Iterable[Finding]) -> list[Finding]:
         else:
             merged.append(finding)
     return merged
+
+
+def _title_before(text: str, flat: str, before: tuple[int, int] | None, start: int) -> str:
+    """The word before an initial where nothing but a space, or the dot of « M. », parts them."""
+    if not before:
+        return ""
+    title, between = flat[slice(*before)], text[before[1] : start]
+    dot_allowed = len(title) <= 3
+    return title if between == " " or (dot_allowed and between in (".", ". ")) else ""
+
+
+def _acronym(text: str, start: int, end: int) -> bool:
+    """Whether two dotted letters are part of more of them: P.A.A.F."""
+    return bool(re.search(r"[A-Za-z]\.\s?$", text[max(0, start - 3) : start])) or bool(
+        re.match(r"\s?[A-Z]\.", text[end : end + 3])
+    )
 
 
 def _initials(
@@ -597,8 +639,10 @@ def _initials(
                     dot = text[end : end + 1] == "."
                     yield Finding(start, end + dot, other, INITIAL, RULE, {"RolePER": role})
             dotted = text[end : end + 1] == "."
-            title = flat[slice(*before)] if before and start - before[1] <= 2 else ""
-            if title in TITLES and (dotted or len(title) > 1):
+            if text[end : end + 1] in "'’":
+                continue
+            title = _title_before(text, flat, before, start)
+            if title in TITLES and (dotted or (len(title) > 1 and title in CIVILITIES)):
                 label = Categorie.NOM if Categorie.NOM in labels else Categorie.PRENOM
                 yield Finding(start, end + dotted, label, INITIAL, RULE, {"RolePER": role})
             if (
@@ -607,6 +651,7 @@ def _initials(
                 and after
                 and after[0] - end <= 2
                 and text[after[1] : after[1] + 1] == "."
+                and not _acronym(text, start, after[1] + 1)
             ):
                 second = letters.get(flat[after[0]], set())
                 for one, two in ((Categorie.PRENOM, Categorie.NOM), (Categorie.NOM, Categorie.PRENOM)):

@@ -13,9 +13,8 @@ MAX_VALUES = 50
 """Values of one kind; a patient does not have more, and a list is not a place for a directory."""
 MAX_LENGTH = 200
 """Characters of one value."""
-TITLES = frozenset(
-    "m mr mme mlle monsieur madame mademoiselle dr docteur pr professeur patient patiente enfant bebe me maitre".split()
-)
+CIVILITIES = frozenset("m mr mme mlle monsieur madame mademoiselle dr docteur pr professeur".split())
+TITLES = CIVILITIES | {"patient", "patiente", "enfant", "bebe", "me", "maitre"}
 """Folded words that announce a name and are none of it."""
 
 _KEYS = {
