@@ -593,7 +593,7 @@ def _title_before(text: str, flat: str, before: tuple[int, int] | None, start: i
 
 def _acronym(text: str, start: int, end: int) -> bool:
     """Whether two dotted letters are part of more of them: P.A.A.F."""
-    return bool(re.search(r"[A-Za-z]\.\s?$", text[max(0, start - 3) : start])) or bool(
+    return bool(re.search(r"(?:^|\W)[A-Z]\.\s?$", text[max(0, start - 4) : start])) or bool(
         re.match(r"\s?[A-Z]\.", text[end : end + 3])
     )
 
