@@ -142,6 +142,20 @@ def test_a_known_patient_and_a_report(report: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_the_secret_may_come_from_a_file(
+    report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = (report, "--patient", "p", "--format", "jsonl", "--output")
+    assert run(*common, tmp_path / "a", "--key", "secret") == 0
+    (tmp_path / "secret").write_text("secret\n")
+    monkeypatch.setenv("PARTAGES_PSEUDONYM_KEY_FILE", str(tmp_path / "secret"))
+    assert run(*common, tmp_path / "b", "--report", tmp_path / "r.json") == 0
+    assert (tmp_path / "a").read_text() == (tmp_path / "b").read_text()
+    assert "avec clé" in next(iter(json.loads((tmp_path / "r.json").read_text())["settings"]))
+    monkeypatch.setenv("PARTAGES_PSEUDONYM_KEY_FILE", str(tmp_path / "absent"))
+    assert run(*common, tmp_path / "c") == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
