@@ -73,6 +73,8 @@ def test_offsets_in_a_cas_count_utf_16_units() -> None:
     written = json.loads(write_cas(Document("a", "🩺 Durand"), [Span(2, 8, "Nom")], LAYER))
     (entity,) = [fs for fs in written["%FEATURE_STRUCTURES"] if fs["%TYPE"] == LAYER.name]
     assert (entity["begin"], entity["end"], entity["Categorie"]) == (3, 9, "Nom")
+    (whole,) = [fs for fs in written["%FEATURE_STRUCTURES"] if fs["%TYPE"] == "uima.tcas.DocumentAnnotation"]
+    assert (whole["begin"], whole["end"], whole["language"]) == (0, 9, "fr")
 
 
 def test_a_cas_of_inception_is_read_with_its_other_layers() -> None:

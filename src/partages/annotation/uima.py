@@ -39,6 +39,7 @@ def write_cas(document: Document, spans: Iterable[Span], layer: Layer) -> str:
     system, kind = _types(layer.name, (layer.label, *layer.features))
     cas = Cas(system)
     cas.sofa_string, cas.sofa_mime, cas.document_language = document.text, "text/plain", "fr"
+    cas.get_document_annotation().end = len(document.text)
     annotations = []
     for span in spans:
         features = {name: value for name, value in span.attributes.items() if name in layer.features}
