@@ -142,6 +142,22 @@ def test_numbers_are_valid_and_nobodys() -> None:
     assert spaced == f"{ipp[:3]} {ipp[3:5]}-{ipp[5:]}"
 
 
+def test_what_a_scanner_misread_is_read() -> None:
+    right, wrong, first, again, ngue, phone, ipp, same, stamp = quotes(
+        "<Nom>LECLERCQ</Nom> <Nom>Lec1ercq</Nom> <Prenom>Phi1ippe</Prenom> <Nom>LEC1ERCQ</Nom> <Nom>N'GUESSAN</Nom> "
+        "<NumeroTelephone>O3 53 O1 47 2O</NumeroTelephone> <CodeIdentifiant>88OO4512</CodeIdentifiant> "
+        "<CodeIdentifiant>88004512</CodeIdentifiant> <CodeIdentifiant>20260108023159</CodeIdentifiant>"
+    )
+    assert right == wrong.upper() == again
+    assert first.isalpha()
+    assert ngue.startswith("N'")
+    assert "GUESSAN" not in ngue
+    assert phone.replace(" ", "").startswith(FICTION_PREFIXES[2])
+    assert ipp == same
+    assert stamp[8:] == "023159"
+    assert datetime.datetime.strptime(stamp[:8], "%Y%m%d").weekday() == 3
+
+
 def test_a_dictated_phone_is_dictated_again() -> None:
     (phone,) = quotes("au <NumeroTelephone>zéro trois cinquante trois zéro un douze trente</NumeroTelephone>")
     assert phone.startswith("zéro ")

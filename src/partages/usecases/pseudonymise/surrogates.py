@@ -38,7 +38,10 @@ IMPOSSIBLE_MONTHS = range(13, 20)
 """Months that no NIR holds: 01 to 12 are months, 20 and above stand for incomplete records (INSEE)."""
 
 _LINK = re.compile(r"(?:des|du|de la|de l')\s?", re.I)
-_PART = re.compile(r"[^\W\d_]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_PART = re.compile(r"[^\W_]+")
+_SCANNED = str.maketrans("OoQIlSB", "0001158")
+"""Letters that optical recognition puts for digits."""
 _PARTICLES = frozenset(
     "d de du des la le les l von van der den ter ten el al ben bin bent ould abd abu da do dos das di del della mac mc o "
     "st ste saint sainte y i e et zu zur af av".split()
@@ -112,7 +115,7 @@ class Surrogates:
         self._secret = secret
         self._alias = alias
         self._folds: dict[str, str] = {}
-        words = set(_PART.findall(document.text.lower()))
+        words = set(_LETTERS.findall(document.text.lower()))
         self._banned = {word if word.isascii() else fold(word) for word in words}
         self._banned |= set(re.findall(r"\d+", document.text))
         self._banned |= {self._fold(document.quote(span)) for span in spans}
@@ -124,7 +127,7 @@ class Surrogates:
         self._bearers: dict[tuple[str, str], tuple[Span, str]] = {}
         for span in spans:
             if span.label in (Categorie.NOM, Categorie.PRENOM):
-                for part in _PART.findall(document.quote(span)):
+                for part in _LETTERS.findall(document.quote(span)):
                     if len(part) > 1 and self._fold(part) not in _PARTICLES:
                         self._bearers.setdefault((span.label, self._fold(part)[:1]), (span, part))
 
@@ -152,6 +155,7 @@ class Surrogates:
         if span.label == Categorie.CODE_POSTAL:
             return self._postal_code(index, value)
         if span.label == Categorie.TELEPHONE:
+            value = _as_digits(value)
             return _phone(value, self._again("Telephone", _digits(value)[-9:]))
         if span.label == Categorie.CODE:
             return self._code(span, value)
@@ -213,7 +217,7 @@ class Surrogates:
         return drawn
 
     def _name(self, span: Span, value: str) -> str:
-        parts = _PART.findall(value)
+        parts = [part for part in _PART.findall(value) if not part.isdigit()]
         if not parts:
             return "X"
         only_particles = all(self._fold(part) in _PARTICLES for part in parts)
@@ -224,7 +228,9 @@ class Surrogates:
 
         def replaced(match: re.Match[str]) -> str:
             part = match[0]
-            if len(part) == 1 and not (part.lower() in ("d", "o", "l") and value[match.end() :][:1] in "'’"):
+            if part.isdigit() or (len(part) == 1 and re.match(r"['’]\w", value[match.end() :])):
+                return part  # the N of N'Guessan
+            if len(part) == 1:
                 return self._initial(span, part)
             if self._fold(part) in _PARTICLES and not only_particles:
                 return part
@@ -233,7 +239,7 @@ class Surrogates:
         return _PART.sub(replaced, value)
 
     def _part(self, label: str, part: str, sex: str) -> str:
-        folded = self._alias(self._fold(part))
+        folded = self._alias(self._read(part))
         identity = (label, folded)
         if identity not in self._drawn:
             if label == Categorie.PRENOM:
@@ -248,13 +254,22 @@ class Surrogates:
                 )
         return self._drawn[identity]
 
+    def _read(self, part: str) -> str:
+        """A name part folded, digits that stand for letters put right: « Lec1ercq », « B0UVIER »."""
+        folded = self._fold(part)
+        if not any(c.isdigit() for c in folded):
+            return folded
+        plain = folded.translate(str.maketrans("05", "os"))
+        readings = [plain.replace("1", "l"), plain.replace("1", "i")]
+        return next((reading for reading in readings if reading in self._banned), readings[0])
+
     def _initial(self, span: Span, letter: str) -> str:
         """That of the surrogate of the name it abbreviates, where the document holds it."""
         bearer = self._bearers.get((span.label, self._fold(letter)[:1]))
         if bearer:
             named, part = bearer
             surrogate = self._name(named, part)
-            new = _PART.findall(surrogate)[0][0]
+            new = _LETTERS.findall(surrogate)[0][0]
         else:
             others = [c for c in "ABCDEFGHIJLMNPRSTV" if c.lower() != self._fold(letter)]
             new = self._again("initiale", self._fold(letter)).choice(others)
@@ -314,7 +329,12 @@ class Surrogates:
 
     def _code(self, span: Span, value: str) -> str:
         """The same shape; identities are letters and digits alone, so that separators do not count."""
+        value = _as_digits(value)
         canonical = re.sub(r"[\W_]+", "", value).upper()
+        if re.fullmatch(r"(?:19|20)\d{6}(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?", value):  # an HL7 time stamp
+            moved = shift(value[:8], self._days, self._year)
+            if moved:
+                return moved + value[8:]
         identity = (str(span.label), canonical)
         if identity not in self._drawn:
             random = self._again(span.label, canonical)
@@ -359,6 +379,18 @@ def _month_of(date: str) -> str:
 
 def _digits(text: str) -> str:
     return "".join(str(int(c)) for c in text if c.isdecimal())
+
+
+def _as_digits(value: str) -> str:
+    """A number with the letters that stand for digits put right, where all its letters may."""
+    letters = [c for c in value if c.isalpha()]
+    digits = sum(c.isdigit() for c in value)
+    right = value.translate(_SCANNED)
+    return (
+        right
+        if letters and len(letters) <= 3 and digits >= 5 and not any(c.isalpha() for c in right)
+        else value
+    )
 
 
 def _cased(drawn: str, like: str) -> str:
