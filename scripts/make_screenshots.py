@@ -13,6 +13,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from partages.samples import all_samples
+
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 WINDOW = {"width": 1360, "height": 850}
 
@@ -56,6 +58,21 @@ def take(page: Page, address: str) -> None:
     page.locator("mark.passage").first.click()
     page.wait_for_timeout(300)
     page.screenshot(path=IMAGES / "correction-sombre.png")
+    page.emulate_media(color_scheme="light")
+    page.goto(f"{address}codage")
+    page.locator("body.pret").wait_for()
+    stays = [
+        {"name": f"{sample.name}.txt", "mimeType": "text/plain", "buffer": sample.text.encode()}
+        for sample in all_samples()
+        if sample.name.startswith("c")
+    ]
+    page.locator("#fichiers").set_input_files(stays)
+    page.locator("#codes li").first.wait_for()
+    page.keyboard.press("r")
+    page.fill("#mots", "insuffisance rénale chronique")
+    page.locator("#trouves li").first.wait_for()
+    page.wait_for_timeout(300)
+    page.screenshot(path=IMAGES / "codage.png")
 
 
 def main() -> None:

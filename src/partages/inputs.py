@@ -104,7 +104,7 @@ def text_from_bytes(data: bytes, name: str, limit: int) -> tuple[str, list[str]]
     else:
         if len(data) > 4 * limit:
             raise _too_large(name, limit)
-        text, notices = _decoded(data, name)
+        text, notices = decoded(data, name)
     if len(text) > limit:
         raise _too_large(name, limit)
     return text, notices
@@ -117,7 +117,7 @@ def _too_large(name: str, limit: int) -> DocumentTooLarge:
     )
 
 
-def _decoded(data: bytes, name: str) -> tuple[str, list[str]]:
+def decoded(data: bytes, name: str) -> tuple[str, list[str]]:
     """Text in UTF-8, else in the encoding detected, which is said."""
     binary = UnreadableDocument(
         f"« {name} » n'est pas un fichier texte, .docx ou .pdf lisible : vérifiez-le, puis recommencez."
@@ -357,7 +357,7 @@ def _jsonl_records(path: Path, identifier: str, limit: int) -> Iterator[Record]:
 
 
 def _table_records(path: Path, identifier: str, limit: int) -> Iterator[Record]:  # noqa: ARG001
-    table, notices = _decoded(_bytes(path, 40 * limit), path.name)
+    table, notices = decoded(_bytes(path, 40 * limit), path.name)
     for number, fields in stays.read(table, path.name):
         stay, text = fields.pop("id", None), fields.pop("text", None)
         if stay is None or text is None:

@@ -497,7 +497,7 @@ function replaceCode(button) {
   // the close code takes the place of the one proposed, which becomes one of its close codes
   const item = button.closest("li.code");
   const before = { code: item.dataset.code, label: item.dataset.libelle };
-  const dotted = (code) => (/^[A-Z]\d\d./.test(code) ? `${code.slice(0, 3)}.${code.slice(3)}` : code);
+  const dotted = (code) => (/^[A-Z]\d\d[\dA-Z+]+$/.test(code) ? `${code.slice(0, 3)}.${code.slice(3)}` : code);
   item.dataset.code = button.dataset.remplace;
   item.dataset.libelle = button.dataset.libelle;
   item.querySelector(".numero").textContent = dotted(item.dataset.code);
