@@ -16,8 +16,8 @@ MONTHS = (
 )  # fmt: skip
 _MONTH = (
     r"(?:janv(?:ier)?|jan(?=[\s.-]{1,2}\d)|f[ée]v(?:r(?:ier)?)?|feb(?:ruary)?(?=[\s.-])|mars|march|mar(?=[\s.-]{1,2}\d{2,4})|avr(?:il)?|apr(?:il)?"
-    r"|mai|may|juin|june|juil(?:let)?|july|ao[uûü]t|aug(?:ust)?|sept(?:em(?:bre|ber))?|oct(?:o(?:bre|ber))?|nov(?:em(?:bre|ber))?"
-    r"|d[ée]c(?:em(?:bre|ber))?|january)\b\.?"
+    r"|mai|may|juin|june|juil(?:let)?|july|ao[uûü]t?|aug(?:ust)?|sept(?:em(?:bre|ber))?|oct(?:o(?:bre|ber))?|nov(?:em(?:bre|ber))?"
+    r"|d[ée]c(?:em(?:bre|ber))?|january)(?![^\W\d_])\.?"
 )
 _YEAR = r"(?:19|20)\d{2}"
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])"
@@ -27,7 +27,7 @@ _UNITS = (
 )
 _SPELLED_DAY = rf"(?:trente(?:[ -](?:et[ -])?une?)?|(?:vingt|dix)(?:[ -](?:et[ -])?{_UNITS})?|{_UNITS})"
 _NUMBER_WORD = rf"(?:{_UNITS}|vingts?|trente|quarante|cinquante|soixante|cents?|mille|mil|et)"
-_SPELLED_YEAR = rf"(?:deux[ -]mille?|mil(?:le)?[ -]neuf[ -]cents?)(?:[ -]{_NUMBER_WORD}(?!\w)){{0,5}}"
+_SPELLED_YEAR = rf"(?:deux[ -]mille?|(?:mil(?:le)?|dix)[ -]neuf[ -]cents?)(?:[ -]{_NUMBER_WORD}(?!\w)){{0,5}}"
 _WEEKDAY = r"(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)"
 
 PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
@@ -59,7 +59,16 @@ PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
     (
         "spaced",
         0.94,
-        re.compile(rf"(?<=[a-z:] )(?:3[01]|[12]\d|0[1-9]) (?:1[0-2]|0[1-9]) {_YEAR}(?![\d ]\d)"),
+        re.compile(
+            rf"(?<![\d.,/+-])(?<!\d )(?:3[01]|[12]\d|0[1-9])  ?(?:1[0-2]|0[1-9])  ?{_YEAR}(?!\d| \d\d)"
+        ),
+    ),
+    (
+        "spaced",
+        0.9,
+        re.compile(
+            r"(?:(?<=\()|(?<=[| ] )|(?<=du )|(?<=le )|(?<=au )|(?<= : ))(?:3[01]|[12]\d|0[1-9]) (?:1[0-2]|0[1-9]) \d\d(?=\)| ?\||\s?:|\s{2}|\n|,|\.)"
+        ),
     ),
     (
         "day month year",
@@ -92,7 +101,7 @@ PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
     ),
 )
 _DAY_MONTH = re.compile(
-    rf"(?<![\d.,/:])(?<!\d-)({_DAY}) ?([/.])({_NUMBER})(?![\d/%]|[.,]\d|\s?(?:mg|µg|g|ml|cl|mL|mmol|mm|cm|kg|UI|fois|comprim|cp|j\b|jours?|h\b|mmHg|ans?|mois|semaines?|°|€))"
+    rf"(?<![\d.,/:+-])({_DAY}) ?([/.]|(?<=\d\d)-(?=\d\d))({_NUMBER})(?![\d/%]|[.,-]\d|\s?(?:mg|µg|g|ml|cl|mL|mmol|mm|cm|kg|UI|fois|comprim|cp|j\b|jours?|h\b|mmHg|ans?|mois|semaines?|°|€))"
 )
 _ANNOUNCED = re.compile(
     r"(?:\b(?:le|du|au|les|depuis|dès|jusqu'au|vers|de|et|entre|RDV|rdv|vue?s?|revue?s?|sortie?|entrée?|entre|"
@@ -138,6 +147,7 @@ _BIRTH = re.compile(
     r"[\s:.,|*]{0,8}(?:[A-ZÉ][\w'É-]{0,20}\s+){0,3}(?:le\s*:?\s*)?(?:(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)\s)?$",
     re.I,
 )
+_SHORT_MONTH = re.compile(r"(?:janv|f[ée]vr?|avr|juil|sept|oct|nov|d[ée]c|jan|aou)\.$", re.I)
 _BIRTH_REACH = 48  # characters before a date in which the words of birth are looked for
 _REACH = 24
 
@@ -152,7 +162,11 @@ def find_dates(text: str) -> Iterator[Finding]:
                 continue
             if rule == "spelled" and match.group().casefold().startswith(("un mai", "une mai", "une mars")):
                 continue
-            if text[end - 1] == "." and not text[end - 2].isdigit():
+            if (
+                text[end - 1] == "."
+                and not text[end - 2].isdigit()
+                and not _SHORT_MONTH.search(text, start, end)
+            ):
                 end -= 1
             full.append((start, end))
             yield _dated(text, start, end, score, rule)
@@ -219,8 +233,8 @@ def _weight(text: str, match: re.Match[str]) -> float:
     if _NOT_A_DATE.search(before):
         return -3.0
     weight = 0.0
-    if match[2] == ".":
-        weight -= 1.5
+    if match[2] != "/":
+        weight -= 1.2
     if len(match[3]) == 2:
         weight += 1.0 if match[3] not in ("10", "12") or len(match[1]) == 2 else 0.3
     if len(match[1]) == 2 and int(match[1]) > 12:
@@ -232,7 +246,9 @@ def _weight(text: str, match: re.Match[str]) -> float:
     if _TIME_AFTER.match(text, end) or _TIME_BEFORE.search(before):
         weight += 1.5
     if _LINE_OPENING.search(before):
-        weight += 0.7
+        weight += (
+            1.2 if re.match(r"\s{0,3}(?:[:–-]|nuit|[A-ZÀ-Þ])|\s\d{1,2}[hH:]", text[end : end + 6]) else 0.7
+        )
     if before.endswith("(") and text[end : end + 1] in (")", ","):
         weight += 0.4
     return weight

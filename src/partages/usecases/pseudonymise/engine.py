@@ -12,6 +12,7 @@ from partages.usecases.pseudonymise.finding import Finding, settle
 from partages.usecases.pseudonymise.identifiers import find_addresses, find_contacts, find_identifiers
 from partages.usecases.pseudonymise.known import find_known, overlay, speller, trimmed
 from partages.usecases.pseudonymise.likeness import find_likely_names
+from partages.usecases.pseudonymise.lists import find_in_lists
 from partages.usecases.pseudonymise.merging import join, merge, unlikely
 from partages.usecases.pseudonymise.model import SpanModel, span_model
 from partages.usecases.pseudonymise.patient import KnownPatient
@@ -31,6 +32,7 @@ RULES = (
     find_addresses,
     find_persons,
     find_likely_names,
+    find_in_lists,
     find_hospitals,
     find_towns,
     find_birth_places,

@@ -34,7 +34,7 @@ LABELS: tuple[tuple[str, str, str], ...] = (
     (
         r"(?:N[°º]|No\.?(?=\s?:|\s\d)|num[ée]ro|num\.?)\s?(?:de |du |d')?(?:la )?(?-i:[a-zàâéèêîôû'-]{2,18}\.?)?(?-i: de [a-z]{3,12})?|R[ée]f(?:[ée]rences?|\.)?(?: interne)?"
         r"|Accession|Acc\.?|Demande|[VN]/R[ée]f\.?|Code(?-i: [a-zé]{3,10}\.?)?|Matricule|Badge|Mutuelle|Contrat|Fiche|Passeport|Digicode|S/?N|Assurance|CNI|Permis|Plaque|Carte(?: vitale)?"
-        r"|Examen|Pr[ée]l[èe]vement|Lot|S[ée]rie|Bloc|Lame|[ÉE]chantillon|Inclusion|Cassette|Facture|Ordonnance|Adh[ée]rent|D[ée]claration|FEIR|CPA|CGR|Poche|Protocole|Ticket|IBAN|Compte|Étiquette|Identification",
+        r"|Examen|Pr[ée]l[èe]vement|Lot|S[ée]rie|Bloc|Lame|[ÉE]chantillon|Inclusion|Cassette|Facture|Ordonnance|Adh[ée]rent|D[ée]claration|FEIR|CPA|CGR|Culot|Proth[èe]se|Pacemaker|Stimulateur|Biopsie|Poche|Protocole|Ticket|IBAN|Compte|Étiquette|Identification",
         "AUTRE",
         "Patient",
     ),
@@ -47,7 +47,7 @@ _ANY_LABEL = re.compile(
     re.I,
 )
 _VALUE = re.compile(
-    r"\d{1,4}(?: \d{2,4}){1,6}(?: \d)?(?![\w/.,-])|[A-Z]{2,4} \d{4,12}(?!\w)|[A-Za-z]{0,8}\d[A-Za-z\d]{0,24}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){0,8}|[A-Za-z]{1,10}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){1,8}"
+    r"\d{1,4}(?: \d{2,4}){1,6}(?: \d)?(?![\w/.,-])|[A-Z]{1,4} \d{4,12}(?!\w)|[A-Za-z]{0,8}\d[A-Za-z\d]{0,24}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){0,8}|[A-Za-z]{1,10}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){1,8}"
 )
 _NOT_AN_IDENTIFIER = re.compile(
     r"(?:chambre|chb|lit|salle|porte|box|[ée]tage|page|coffre|version|semaine|jour|cycle|cure|grade|stade|type|appt?|appartement|dose|quart|vertèbre|dent|doigt|orteil|article|loi|décret|figure|tableau|taille|sonde|secteur|CIM(?:-10)?|CCAM|GHM|diagnostic|acte|ADICAP|lettre|cas|niveau|score|essai)\s?(?:[nN][°ºo])?[\s:.]*$"
@@ -55,6 +55,7 @@ _NOT_AN_IDENTIFIER = re.compile(
 _LONG_NUMBER = re.compile(
     r"(?<![\w.,/+-])\d{7,20}(?![\w%]|[.,/]\d| ?(?:mg|g|UI|mL|ml|copies|/mm|€|euros|UFC))"
 )
+_MESSAGE_NUMBER = re.compile(r"(?<=[|~])\d(?: ?\d){4,19}(?=\^)")
 _MIXED = re.compile(
     r"(?<![\w.,/+^-])(?=[A-Z/-]{0,9}\d)[A-Za-z\d]{1,20}(?:[-/_][A-Z\d]{1,14}){0,6}(?![\w%]|[-/.,]\d)"
 )
@@ -69,7 +70,7 @@ _NIR = re.compile(
 _PHONE = re.compile(
     r"(?<![\d.,/-])(?:(?:\+|00) ?33 ?(?:\(0\) ?)?[1-9]|\(?0[1-9]\)?)(?:[ .\-/]{0,2}\d{2}){4}(?!\d|[.,/]\d)"
     r"|(?<![\w+-])(?:\+(?=(?:\D{0,2}\d){9})|00(?=(?:\D{0,2}\d){9}))(?!33)\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,6}(?!\d)"
-    r"|(?<![\d.,/-])0[1-9](?:[ .]?\d){8}(?!\d|[.,/]\d)"
+    r"|(?<![\d.,/-])(?<!\d )0[1-9](?:[ .]?\d){8}(?!\d|[.,/]\d)"
 )
 _DIGIT_WORD = r"(?:z[ée]ro|un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingt|trente|quarante|cinquante|soixante|quatre[ -]vingts?|et)"
 _SPOKEN_PHONE = re.compile(rf"(?<!\w)z[ée]ro {_DIGIT_WORD}(?:[ -]{_DIGIT_WORD}(?!\w)){{4,14}}", re.I)
@@ -81,6 +82,9 @@ _PHONE_LABEL = re.compile(
 )
 _EXTENSION = re.compile(
     r"(?:Dr|Pr|Mme|M\.|IDE|bureau|secr[ée]tariat|astreinte|interne|cadre|accueil|standard|labo|bloc|service|Tel)[^()\n]{0,30}\((?:[^()\n]{0,25}, ?)?(\d{4})\)"
+)
+_CALL_AT = re.compile(
+    r"[A-ZÀ-Þ][\w'-]{1,25},? (?i:au|poste|bip|dect) (\d{4,5}|\d{2}[. ]\d{2,3})(?![\d/]|[.,]\d| ?(?:mg|ml|g|%|UI|jours|ans)\b)"
 )
 _EMAIL = re.compile(
     r"[A-Za-zÀ-ÿ0-9_+-]{1,64}(?:\.[A-Za-zÀ-ÿ0-9_+-]{1,64}){0,6} ?@ ?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,10}\b"
@@ -101,7 +105,7 @@ _PLACE_WORD = r"(?:\d{1,2}[ -](?i:janvier|février|mars|avril|mai|juin|juillet|a
 _REST = rf"(?:[ -](?:{_JOIN}(?:[ ]|(?<=')))*{_PLACE_WORD}){{0,6}}"
 _COMPLEMENT = r"(?:(?:,| -|) ?(?:(?:résidence|rés\.|b[âa]t(?:iment|\.)?|app(?:artemen)?t\.?|appt?\.?|apt\.?|hameau|lieu-dit|esc(?:alier|\.)?|cité|lot(?:issement|\.)|villa|porte|ch\.|BP|CS|étage|\d{1,2}e(?:r|me)? étage|entrée|immeuble|imm\.|tour) ?[\w'°][\w'°.-]{0,25}(?: [A-ZÀ-Þ][\w'-]{1,25}){0,3}))"
 _ADDRESS = re.compile(
-    rf"(?<![\w/.,-])(\d{{1,4}}(?: ?(?:bis|ter|quater|BIS|TER|[A-Da-d](?![\w'])))?,? ?(?:(?:et|-|/) ?\d{{1,4}},? )?(?:(?i:{_STREET}) (?i:{_JOIN}(?: |(?<=')))*(?:{_PLACE_WORD}|{_LETTER}[\w'-]{{1,30}}){_REST}|(?i:Grande?[- ]Rue)\b)"
+    rf"(?<![\w/.,-])(\d{{1,4}}(?: ?(?:bis|ter|quater|BIS|TER|[A-Da-d](?![\w'])))?,? {{0,2}}(?:(?:et|-|/) ?\d{{1,4}},? )?(?:(?i:{_STREET}) {{1,3}}(?i:{_JOIN}(?: |(?<=')))*(?:{_PLACE_WORD}|{_LETTER}[\w'-]{{1,30}}){_REST}|(?i:Grande?[- ]Rue)\b)"
     rf"(?i:{_COMPLEMENT}){{0,3}})"
 )
 _ENGLISH_ADDRESS = re.compile(
@@ -134,6 +138,10 @@ _POSTAL = re.compile(
     r"(?<![\d.,/°-])(?:F-?|FR-)?((?:0[1-9]|[1-8]\d|9[0-58]) ?\d{3})(?!\d)[ ,\-–]{1,3}"
     r"((?:(?:[A-ZÀ-Ý][\w'À-ÿ]*|[dl]'[A-ZÀ-Ý][\w'À-ÿ]*)(?:[ -](?:[A-ZÀ-Ý0-9][\w'À-ÿ]*|(?:sur|sous|en|les?|la|lès|lez|de|du|des|d'|aux?|et|[dl]'\w+)(?=[ -]))){0,6}))"
 )
+_POSTAL_LOWER = re.compile(
+    r"(?:(?<=\n)|^|(?<=[,|;–-] )|(?<=[a-zé] ))((?:0[1-9]|[1-8]\d|9[0-58]) ?\d{3}) ([^\W\d_][a-zà-ÿA-ZÀ-Þ' -]{2,40})"
+)
+_MESSAGE_CODE = re.compile(r"(?<=[\^;])(?:0[1-9]|[1-8]\d|9[0-58])\d{3}(?=[|^;])")
 _CEDEX = re.compile(r"\s+(?:CEDEX|Cedex|cedex)(?:\s+\d{1,2})?$")
 _STOP_AFTER_ADDRESS = re.compile(
     r"\s+(?:Tél|TEL|Tel|Fax|FAX|IPP|NDA|Née?|est|sont|depuis|avec|où|chez|puis|qui|mais|à|Mail|Email|Port)\b.*$",
@@ -149,7 +157,7 @@ def find_identifiers(text: str) -> Iterator[Finding]:
         if key and nir_key(body) == int(key):
             yield _code(*match.span(), "NIR", "Patient", 0.99, "NIR key")
         elif len(body) == 13 and (key or " " in match.group()):
-            yield _code(*match.span(), "NIR", "Patient", 0.8, "NIR shape")
+            yield _code(*match.span(), "NIR", "Patient", 0.96 if " " in match.group() else 0.8, "NIR shape")
     for match in _ANY_LABEL.finditer(text):
         index = int((match.lastgroup or "L0")[1:])
         kind, role = LABELS[index][1:]
@@ -172,6 +180,8 @@ def find_identifiers(text: str) -> Iterator[Finding]:
         yield _code(
             start, match.end() + len(value), kind, role, 0.93 if kind != "AUTRE" else 0.85, f"label {kind}"
         )
+    for match in _MESSAGE_NUMBER.finditer(text):
+        yield _code(*match.span(), "AUTRE", "Patient", 0.8, "message field")
     for match in _LONG_NUMBER.finditer(text):
         value = match.group()
         kind, role, score = "AUTRE", "Patient", 0.7
@@ -228,6 +238,8 @@ def find_contacts(text: str) -> Iterator[Finding]:
     for match in _EXTENSION.finditer(text):
         if not re.match(r"19[3-9]|20[0-3]", match[1]):
             yield Finding(*match.span(1), Categorie.TELEPHONE, 0.7, "extension", {"RoleNUM": "Hopital"})
+    for match in _CALL_AT.finditer(text):
+        yield Finding(*match.span(1), Categorie.TELEPHONE, 0.8, "extension", {"RoleNUM": "Hopital"})
     for match in _SPOKEN_PHONE.finditer(text):
         yield Finding(*match.span(), Categorie.TELEPHONE, 0.9, "spoken phone", {"RoleNUM": "Hopital"})
     for match in _PHONE_LABEL.finditer(text):
@@ -258,7 +270,7 @@ def find_addresses(text: str) -> Iterator[Finding]:
     """Propose streets, post boxes, postal codes and the towns that follow them."""
     role = {"RoleLOC": "Patient"}
     for pattern, score, rule in (
-        (_ADDRESS, 0.92, "street"),
+        (_ADDRESS, 0.985, "street"),
         (_ENGLISH_ADDRESS, 0.9, "street"),
         (_STREET_ALONE, 0.86, "street"),
         (_HOME, 0.88, "home"),
@@ -287,6 +299,23 @@ def find_addresses(text: str) -> Iterator[Finding]:
             start = match.start(2)
             yield Finding(start, start + len(town), Categorie.VILLE, score, "town after postal code", role)
 
+    for match in _POSTAL_LOWER.finditer(text):
+        words = match[2].split(" ")
+        for count in range(min(len(words), 6), 0, -1):
+            name = " ".join(words[:count]).rstrip("-' ")
+            if len(name) > 2 and _is_town(name, None):
+                yield Finding(*match.span(1), Categorie.CODE_POSTAL, 0.9, "postal code", role)
+                yield Finding(
+                    match.start(2),
+                    match.start(2) + len(name),
+                    Categorie.VILLE,
+                    0.9,
+                    "town after postal code",
+                    role,
+                )
+                break
+    for match in _MESSAGE_CODE.finditer(text):
+        yield Finding(*match.span(), Categorie.CODE_POSTAL, 0.8, "message field", role)
     for match in _CODE_AFTER_TOWN.finditer(text):
         if _is_town(match[1], match[2]):
             yield Finding(*match.span(2), Categorie.CODE_POSTAL, 0.9, "code after town", role)

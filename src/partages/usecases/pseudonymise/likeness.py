@@ -25,6 +25,7 @@ from partages.usecases.pseudonymise.gazetteers import (
     surnames,
     world_towns,
 )
+from partages.usecases.pseudonymise.letters import LOWER, UPPER
 from partages.usecases.pseudonymise.persons import (
     _PREFIX_OF_EPONYM,
     OTHER,
@@ -37,8 +38,8 @@ from partages.usecases.pseudonymise.schema import Categorie
 
 THRESHOLD = 1.8
 
-_U = "A-ZÀ-ÖØ-ÞŒŠŽ"
-_L = "a-zà-öø-ÿœšžčćęąłńśźżğışțș"
+_U = UPPER
+_L = LOWER
 _NAME = rf"(?:[DOLN]['’])?[{_U}][{_U}{_L}]{{1,30}}(?:(?:['’]|--?)[{_U}]?[{_L}{_U}]{{1,30}}){{0,4}}"
 _PARTICLE = r"(?:[Dd]e [Ll]a|DE LA|[Dd]e|DE|[Dd]u|DU|[Dd]es|[Ll]e|LE|[Ll]a|LA|[Vv]an der|[Vv]an den|[Vv]an de|[Vv]an|[Vv]on|[Bb]en|[Ee]l|EL|[Aa]l|[Dd]a|[Dd]os|[Dd]i|[Dd]el|Aït|Ait|Abd|Bou|Ould|Mc)"
 _WORD = re.compile(
@@ -51,14 +52,14 @@ _INITIAL_BEFORE = re.compile(
 _GAP = re.compile(r" {1,4}|\^{1,2}|\t")
 _CUE = re.compile(
     r"(?:(?<![\w-])(?:avec|par|chez|[Cc]h[eè]re?|[Cc]h[eè]rs|merci|bonjour(?: à)?|salut|slt|coucou|demander à|demande à|appel[ée]+(?: à)?|appeler|confi[ée]+ à|suivie?|prévenue?|pr[ée]venir|vu avec|vue par|voir avec|dixit|dit|signé|cosigné|pour|selon"
-    r"|transmis à|remis à|adressé à|rappeler|contacter|joindre|relève de|relais|fait par|faite par|de la part d[e']|secr[ée]taire|élève|bisous|merci à|étudiante?|stagiaire|interne|externe|infirmi[èe]re?|inf|IDE|IADE|IBODE|IAO|AS|ASH|AP|SF|MAR|PH|CCA|ARM|TIM|OPJ|IDEC|kin[ée]|ergo(?:thérapeute)?|ortho(?:phoniste)?"
+    r"|avis|vue?|prévenue?|prévenir|réclame|demande|le petit|la petite|le jeune|la jeune|bébé|transmis à|remis à|adressé à|rappeler|contacter|joindre|relève de|relais|fait par|faite par|de la part d[e']|secr[ée]taire|élève|bisous|merci à|étudiante?|stagiaire|interne|externe|infirmi[èe]re?|inf|IDE|IADE|IBODE|IAO|AS|ASH|AP|SF|MAR|PH|CCA|ARM|TIM|OPJ|IDEC|kin[ée]|ergo(?:thérapeute)?|ortho(?:phoniste)?"
     r"|psychologue|psy|assistante sociale|di[ée]t(?:éticienne)?|aide-soignante?|aide|brancardier|ambulanci[eè]re?|technicienne?|tech\.?|manip(?:ulatrice|ulateur)?|puéricultrice|sage-femme|cadre|chef|collègue|confrère|ami|amie|amis|voisine?|compagnon|compagne|conjointe?|épou(?:x|se)|mari|femme"
     r"|fils|fille|fr[èe]re|s(?:œ|oe)ur|m[èe]re|p[èe]re|neveu|ni[èe]ce|cousine?|tante|oncle|beau-frère|belle-fille|gendre|petit-fils|petite-fille|grand-mère|grand-père|enfant|enfants|jumeaux|jumelles|bébé|nourrisson|tuteur|tutrice|prénomm[ée]e?|nomm[ée]e?|dénomm[ée]e?|surnomm[ée]e?|dite?|alias|se disant|né|née|ép\.?|épouse|veuve|vve|divorcée?|monsieur|madame|mademoiselle|maître|patiente?|enfant|petite?)"
     r"(?:,| :|:|\s=)?\s{1,3}(?:« ?)?)$"
     r"|(?:«\s?|= )$"
 )
 _WEAK_CUE = re.compile(
-    r"(?:par|pour|selon|dit|appel|suivi|AS|PH|AP|patiente?|petite?|chef|relais|« ?|= )\s*$"
+    r"(?:par|pour|selon|dit|avis|vue?|demande|appel|suivi|AS|PH|AP|patiente?|petite?|chef|relais|« ?|= )\s*$"
 )
 _ROLE_LABEL = re.compile(
     r"(?:(?:m[ée]decins?|op[ée]rateurs?|op[ée]ratrices?|op\.|aides?|a\.|anesth(?:\.|[ée]sistes?|[ée]sie)?|panseuse|instrum(?:\.|entiste)?|r[ée]dact(?:eur|rice)|signataire|pr[ée]sents?|pr[ée]sentes|absente?s?|excus[ée]e?s?|participants?|staff|internes?|externes?|"

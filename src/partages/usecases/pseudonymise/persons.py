@@ -17,14 +17,15 @@ from partages.usecases.pseudonymise.gazetteers import (
     surnames,
 )
 from partages.usecases.pseudonymise.identifiers import line_before
+from partages.usecases.pseudonymise.letters import LOWER, UPPER
 from partages.usecases.pseudonymise.schema import Categorie
 
 _MONTHS = frozenset(fold(month) for month in MONTHS)
 
 PATIENT, STAFF, OTHER = "Patient", "PersonnelSante", "Autre"
 
-_U = "A-ZÀ-ÖØ-ÞŒŠŽ"
-_L = "a-zà-öø-ÿœšžčćęąłńśźżğışțș"
+_U = UPPER
+_L = LOWER
 _NAME = rf"(?:[DLO]['’]|[dl]'(?=[{_U}])|Mc|Mac)?[{_U}](?:[{_U}{_L}]{{1,30}}|(?=['-]))(?:['-][{_U}]?[{_L}{_U}]{{1,30}}){{0,4}}"
 _PARTICLE = (
     r"(?:de la|de l'|de los|de|du|des|d'|le|la|van der|van den|van de|van|von|ben|bin|el|al|abou|abu|da|do|dos|di|della"
@@ -38,7 +39,7 @@ _GAP = re.compile(r" {1,4}|\^|(?<=['’.])")
 _LOWER_NAME = re.compile(rf"[{_L}]{{3,20}}(?:-[{_L}]{{2,20}})?")
 
 _TITLE = (
-    r"(?:Messieurs|Monsieur|Mesdames|Madame|Mademoiselle|MONSIEUR|MADAME|MADEMOISELLE|MESSIEURS|MESDAMES|Mle|MLE|Mme[s]?|Mlle[s]?|MME|MLLE|MR|Mr[s]?|mr|mme|mlle|monsieur|madame|M\.|M(?= [A-ZÀ-Þ]{2})"
+    r"(?:Messieurs|Monsieur|Mesdames|Madame|Mademoiselle|MONSIEUR|MADAME|MADEMOISELLE|MESSIEURS|MESDAMES|Mle|MLE|Melle|MELLE|Mrne|Dre|DRE|dre|Mme[s]?|Mlle[s]?|MME|MLLE|MR|Mr[s]?|mr|mme|mlle|monsieur|madame|M\.|M(?= [A-ZÀ-Þ]{2})"
     r"|Docteure?s?|Doctoresse|DOCTEURE?S?|docteure?|Dr[es]?|DR[S]?|dr|Professeure?s?|PROFESSEURE?|professeure?|Prof\.?|Pr[s]?|PR|Maître"
     r"|Ma[iî]tre|Mgr|Sœur|Soeur|IDE|IADE|IBODE)"
 )
@@ -86,7 +87,7 @@ _RELATIVE = re.compile(
 _PREFIX_OF_EPONYM = re.compile(
     r"(?:maladie|syndrome|sd|sdr|score|signe|test|[ée]chelle|loi|op[ée]ration|intervention|technique|classification|crit[èe]res?|indice|triade|fracture|incision|sonde|redon|cath[ée]ter"
     r"|corps|cellules?|ligament|tendon|canal|lymphome|sarcome|tumeur|thyro[ïi]dite|purpura|n[ée]vralgie|h[ée]patite|bacille|virus|anse|proc[ée]d[ée]|man(?:œ|oe)uvre|stade|type|grade|cul-de-sac|h[ée]parine"
-    r"|point|r[ée]flexe|paralysie|dystrophie|ataxie|chor[ée]e|n[ée]phropathie|an[ée]mie|phénom[èe]ne|ph[ée]nom[èe]ne|ulc[èe]re|kyste|hernie|rectocolite|ost[ée]ochondrite|scarlatine|glande|nodule|classe|stadifi[ée]|coloration|solution|appareil|lame|angle|ganglion|plexus|trou|espace|bandage|attelle|plaque|vis|broche|clou|prothèse|valve|stent|masque|lunettes|ballon|drain|pince|scope|formule|clairance|DFG|selon)"
+    r"|point|r[ée]flexe|paralysie|dystrophie|ataxie|chor[ée]e|n[ée]phropathie|an[ée]mie|phénom[èe]ne|ph[ée]nom[èe]ne|ulc[èe]re|kyste|hernie|rectocolite|ost[ée]ochondrite|scarlatine|glande|nodule|classe|stadifi[ée]|coloration|solution|appareil|lame|angle|ganglion|plexus|trou|espace|bandage|attelle|plaque|vis|broche|feu|danse|mal|épreuve|voie|abord|ann|clou|prothèse|valve|stent|masque|lunettes|ballon|drain|pince|scope|formule|clairance|DFG|selon)"
     r"\s(?:de |d'|du |des |à |selon |a )?(?:la |l'|le )?$",
     re.I,
 )
@@ -116,7 +117,7 @@ def sequence(text: str, at: int, *, most: int = 4, lower: bool = False) -> list[
             break
         kind = match.lastgroup or "name"
         value = match.group()
-        if kind == "initial" and value.startswith("M. "):
+        if kind == "initial" and value.startswith("M. ") and tokens:
             break  # a title, not an initial
         if kind == "name" and _stops(value, first=not tokens):
             break

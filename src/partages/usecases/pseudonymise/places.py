@@ -89,8 +89,26 @@ _PLAIN_HEAD = re.compile(
 )
 
 
+_PLACE_LABEL = re.compile(
+    r"(?:(?i:(?<!\w)(?:[ée]tablissement|h[ôo]pital|clinique|structure|centre|site|laboratoire))(?: (?:demandeur|d'origine|de sant[ée]|adresseur|d'accueil))? ?: {0,6}|(?:EFS [^\n/]{2,30}/ ?(?:[Dd][ée]p[ôo]t(?: de)?|[Ss]ite) {1,3}))(?P<name>[A-ZÀ-Þ][^\n:;|]{2,50})"
+)
+
+
 def find_hospitals(text: str) -> Iterator[Finding]:
     """Propose hospital names, without their head word nor the preposition after it."""
+    for match in _PLACE_LABEL.finditer(text):
+        value = re.split(r"\s{2,}|\s-\s|,|\|", match["name"])[0].rstrip(" .")
+        lead = re.match(rf"(?i)(?:{_HEAD})(?i:{_KIND}){{0,3}} (?:de la |de l'|du |des |de |d')?", value)
+        skipped = lead.end() if lead else 0
+        if len(value) - skipped > 2:
+            yield Finding(
+                match.start("name") + skipped,
+                match.start("name") + len(value),
+                Categorie.ETABLISSEMENT,
+                0.84,
+                "place label",
+                {"RoleLOC": "Hopital"},
+            )
     at = 0
     while match := _HOSPITAL.search(text, at):
         at = match.start("name")
@@ -231,7 +249,7 @@ _LOWER_TOWN = re.compile(
 
 
 _HOME_TOWN = re.compile(
-    rf"(?<!\w)(?:[Vv]it|[Hh]abite|[Dd]emeur(?:e|ant)|[Rr]éside|[Rr]ésidant|[Dd]omiciliée?|[Nn]ée?(?: le [^\n]{{4,40}}?)?|[Oo]riginaire|[Dd]éménag[ée]+|[Rr]etourn[ée]+|[Ii]nstallée?|[Mm]utée?) (?:à|de) (?P<town>[{_U}][\wÀ-ÿ']{{3,25}}(?:-[\wÀ-ÿ']{{1,20}}){{0,5}}(?:- ?(?:sur|en|lès|sous)-[{_U}][\wÀ-ÿ']{{2,20}})?)"
+    rf"(?<!\w)(?:[Vv]it|[Hh]abite|[Dd]emeur(?:e|ant)|[Rr]éside|[Rr]ésidant|[Dd]omiciliée?|[Nn]ée?(?: le [^\n]{{4,40}}?)?|[Oo]riginaire|[Dd]éménag[ée]+|[Rr]etourn[ée]+|[Ii]nstallée?|[Mm]utée?|(?:[Ll]ieu|[Cc]ommune|[Vv]ille) de (?:naissance|résidence) ?:|[Vv]ille ?:|[Cc]ommune ?:)(?: (?:à|de)|) (?P<town>[{_U}][\wÀ-ÿ']{{3,25}}(?:-[\wÀ-ÿ']{{1,20}}){{0,5}}(?:- ?(?:sur|en|lès|sous)-[{_U}][\wÀ-ÿ']{{2,20}})?)"
 )
 
 

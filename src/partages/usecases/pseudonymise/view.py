@@ -11,6 +11,9 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 
+from partages.text import fold
+from partages.usecases.pseudonymise import gazetteers
+
 _SAME_LENGTH = str.maketrans(
     dict.fromkeys("\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a" "\u202f\u205f\u3000\t\x0b\x0c\r", " ")
     | {"’": "'", "ʼ": "'", "´": "'", "‑": "-", "‐": "-", "\u2028": "\n", "\u2029": "\n", "\x85": "\n"}
@@ -103,7 +106,79 @@ def view(text: str) -> View:
     ):
         translated, origin = _composed(translated)
     closed, origin = _closed_up(translated, origin)
-    return View(repair(closed), origin, len(text))
+    parted, origin = _parted(closed, origin)
+    return View(with_capitals(repair(parted)), origin, len(text))
+
+
+_GLUED = re.compile(
+    r"(?<=[^\W\d_])(?=(?:PR[ÉE]NOM|SEXE|N[ÉE]E? ?LE|NDA|IPP|NIR|DDN|ADRESSE|T[ÉE]L)\s?:)"
+    r"|(?<=\d)(?=(?:NDA|IPP|NIR|DDN|TEL|SEXE|NOM|PRENOM)(?:\s?:|\d))"
+    r"|(?<=:[MF])(?=N[ÉE]E? ?LE)"
+    r"|(?<=NDA|IPP|NIR|DDN)(?=:)"
+    r"|(?<=\sPRENOM|\sPRÉNOM)(?=[A-ZÀ-Þ]{3,}\s)"
+    r"|(?<=\b[Ll]e)(?=\d)|(?<=\b[Dd]u)(?=\d)|(?<=\b[Aa]u)(?=\d)|(?<=\bné)(?=\d)|(?<=\bnée)(?=\d)|(?<=NELE)(?=\d)"
+    r"|(?<=[a-zà-ÿ]{3})(?=[A-ZÀ-Þ]{3,}(?![a-zà-ÿ]))|(?<=[a-zà-ÿ]{4})(?=[A-ZÀ-Þ][a-zà-ÿ]{3,})|(?<=,)(?=[A-ZÀ-Þ][a-zà-ÿ]{2})"
+)
+
+
+def _parted(text: str, origin: list[int] | None) -> tuple[str, list[int] | None]:
+    """The text with a space put back between words run together (``avisTANGUY``, ``NOM:DURANDPRENOM:``)."""
+    cuts = [match.start() for match in _GLUED.finditer(text) if not _in_address(text, match.start())]
+    if not cuts:
+        return text, origin
+    pieces, places, at = [], [], 0
+    for cut in cuts:
+        pieces.append(text[at:cut])
+        places.extend(range(at, cut))
+        places.append(cut)
+        at = cut
+    pieces.append(text[at:])
+    places.extend(range(at, len(text)))
+    return " ".join(pieces), places if origin is None else [origin[place] for place in places]
+
+
+_IN_ADDRESS = re.compile(r"@|://|www\.")
+
+
+def _in_address(text: str, at: int) -> bool:
+    """Whether a place is inside an e-mail or web address."""
+    word = text[max(0, at - 60) : at].rpartition(" ")[2] + text[at : at + 60].partition(" ")[0]
+    return _IN_ADDRESS.search(word) is not None
+
+
+_PLAIN_WORD = re.compile(r"(?<![^\W_@.])[^\W\d_]{2,}(?:['-][^\W\d_]+)*(?![\w@])")
+_CALLS = re.compile(
+    r"(?:\b(?:dre?|mme|mr|m|pr|docteur|professeur|monsieur|madame|mlle|melle|nom|pr[ée]nom|n[ée]e)\.?\s?:?\s?|^\s*|[|;] ?)$"
+)
+FEW_CAPITALS = 0.002
+"""Below this share of capitals, a text has lost them."""
+
+
+def with_capitals(text: str) -> str:
+    """Same length: in a text that has no capitals, those of names and towns are put back."""
+    letters = sum(map(str.isalpha, text[:5000]))
+    if letters < 12 or sum(map(str.isupper, text[:5000])) > FEW_CAPITALS * letters:
+        return text
+    return _PLAIN_WORD.sub(lambda match: _capital(match, text), text)
+
+
+def _capital(match: re.Match[str], text: str) -> str:
+    word = match.group()
+    titled = word.title() if len(word.title()) == len(word) else word
+    if (
+        gazetteers.is_acronym(word)
+        or fold(word) in gazetteers.listed("termes")
+        or gazetteers.is_medical(word)
+    ):
+        return word
+    if gazetteers.is_word(word):
+        named = gazetteers.is_first_name(word) or fold(word) in gazetteers.surnames()
+        return (
+            titled
+            if named and len(word) > 2 and _CALLS.search(text[max(0, match.start() - 14) : match.start()])
+            else word
+        )
+    return titled if len(word) > 2 else word
 
 
 def _composed(translated: str) -> tuple[str, list[int]]:
