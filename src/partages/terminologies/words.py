@@ -34,7 +34,7 @@ def common_words() -> frozenset[str]:
     return frozenset(stem(word) for line in _lines("common.txt") for word in line.split())
 
 
-_WITHOUT = re.compile(r"\bsans\b(?:(?!\bavec\b)[^,;.:()\n\[\]]){0,120}", re.IGNORECASE)
+_WITHOUT = re.compile(r"\bsans\b(?!\s+(?:sus|onde)\b)(?:(?!\bavec\b)[^,;.:()\n\[\]]){0,120}", re.IGNORECASE)
 
 
 def without_denied(text: str) -> str:
@@ -121,11 +121,15 @@ def _stems(words: Iterable[str]) -> list[str]:
     return [stem(word) for word in words if stem(word) not in _ARTICLES]
 
 
+_FRACTURE = re.compile(r"#(?=\s*[^\W\d_])")
+"""How emergency notes write "fracture": "# bimalléolaire"."""
+
+
 def expand(text: str) -> list[str]:
     """Words of a passage, folded, its abbreviations spelled out."""
     anyhow, capitals = _abbreviations()
     words: list[str] = []
-    for match in WORD.finditer(text):
+    for match in WORD.finditer(_FRACTURE.sub(" fracture ", text)):
         written = match.group()
         folded = strip_accents(written).lower()
         if len(folded) <= 2 and not written.isupper() and folded in anyhow:
