@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from partages.text import fold
 from partages.usecases.pseudonymise.finding import Finding
-from partages.usecases.pseudonymise.gazetteers import is_acronym, is_first_name, is_medical, listed
+from partages.usecases.pseudonymise.gazetteers import communes, is_acronym, is_first_name, is_medical, listed
 from partages.usecases.pseudonymise.letters import LOWER as _L
 from partages.usecases.pseudonymise.letters import UPPER as _U
 from partages.usecases.pseudonymise.persons import _TITLE, PATIENT, STAFF, named, sequence
+from partages.usecases.pseudonymise.places import town_key
 from partages.usecases.pseudonymise.schema import Categorie
 
 _LIST_LABEL = re.compile(
@@ -40,6 +41,8 @@ _NAME_COLUMN = re.compile(
     r"(?i)\s*(?:nom|pr[ée]noms?|patiente?|m[ée]decin|praticien|nom (?:et )?pr[ée]nom|nom usuel|prescripteur|op[ée]rateur|référent)\b[^|;\t]{0,20}$"
 )
 _DATED = re.compile(r"\d{1,2}[/. -]\d{1,2}[/. -]\d{2,4}|\d{1,2} [^\W\d_]{3,9}\.? \d{4}|\d{4}-\d\d-\d\d")
+_NUMBER = re.compile(r"\s*[A-Za-z]{0,4}[-/ ]?\d[\d ./-]{3,24}[A-Za-z]?\d*\s*")
+_PHONE_LIKE = re.compile(r"\s*0\d(?:[ ./-]?\d\d){4}\s*$")
 _MESSAGE_NAME = re.compile(
     rf"(?<=[|^])([{_U}{_L}][{_U}{_L}' -]{{1,30}})\^([{_U}{_L}][{_U}{_L}' -]{{1,30}})(?=[|^])"
 )
@@ -86,6 +89,31 @@ def _rows(text: str) -> Iterator[Finding]:
                     and value.count(" ") < 4
                 ):
                     spans.append((at + match.start("value"), at + match.end("value"), value))
+            elif (
+                _NUMBER.fullmatch(field)
+                and sum(map(str.isdigit, field)) >= 5
+                and not _DATED.search(field)
+                and not _PHONE_LIKE.match(field)
+            ):
+                lead = len(field) - len(field.lstrip())
+                code = re.fullmatch(r"\s*\d{2} ?\d{3}\s*", field) is not None and index > 4
+                yield Finding(
+                    at + lead,
+                    at + len(field.rstrip()),
+                    Categorie.CODE_POSTAL if code else Categorie.CODE,
+                    0.72,
+                    "table",
+                    {"RoleLOC": "Patient"} if code else {"CodeType": "AUTRE", "RoleNUM": "Patient"},
+                )
+            elif match and index > 3 and town_key(match["value"]) in communes():
+                yield Finding(
+                    at + match.start("value"),
+                    at + match.end("value"),
+                    Categorie.VILLE,
+                    0.72,
+                    "table",
+                    {"RoleLOC": "Patient"},
+                )
             at += len(field) + 1
         if (not columns and len(spans) < 2) or len(spans) == 0:
             continue

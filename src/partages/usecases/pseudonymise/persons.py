@@ -338,10 +338,10 @@ _TITLED_INITIALS = re.compile(
     rf"[{_U}](?:\. ?-?[{_U}]|-[{_U}]\b){{0,3}}(?=\.|\s|,|\)|$)(?!\s[{_U}{_L}]{{2}}\.)"
 )
 _TYPED_BY = re.compile(
-    rf"(?i:dict[ée]+ par|tap[ée]+ par|saisie? par|frapp[ée]+ par|sign[ée]+ (?:par )?|signature|op[ée]rateur|initiales|secr[ée]taire)\s?:?\s(?P<one>[{_U}{_L}]{{2,3}}|[{_U}]\. ?-?[{_U}])(?=\.?(?![\w'-]))"
+    rf"(?i:dict[ée]+ par|tap[ée]+ par|saisie? par|frapp[ée]+ par|frappe|sign[ée]+ (?:par )?|signature|op[ée]rateur|initiales|secr[ée]taire)\s?:?\s(?P<one>[{_U}{_L}]{{2,3}}|[{_U}]\. ?-?[{_U}])(?=\.?(?![\w'-]))"
 )
 _SLASHED = re.compile(
-    rf"(?:(?<=\n)|(?<=^)|(?<=   )|(?<=[Rr][ée]f\. )|(?<=[Rr][ée]f : )|(?<=[Rr][ée]f\. : ))(?P<one>[{_U}]{{2,3}}|[{_L}][{_U}]{{2}}) ?/ ?(?P<two>[{_U}]{{2,3}}|[{_L}]{{2,3}})(?=\s*$|\s*\n| ?[-–,] ?\d|/\d)"
+    rf"(?:(?<=\n)|(?<=^)|(?<=   )|(?<=[Rr][ée]f\. )|(?<=[Rr][ée]f : )|(?<=[Rr][ée]f\. : ))(?P<one>[{_U}]{{2,3}}|[{_L}][{_U}]{{2}}) ?/ ?(?P<two>[{_U}]{{2,3}}|[{_L}]{{2,3}})(?=\s*$|\s*\n| ?[-–,] ?\d|/\d|\s{(3,)}[A-ZÀ-Þ]|/[A-Z]{1, 3}[-/ ]\d)"
 )
 _DOTTED = re.compile(rf"(?<![\w.])[{_U}]\.[ -]{{0,2}}[{_U}](?=\.?[ ]*(?:\n|$))")
 

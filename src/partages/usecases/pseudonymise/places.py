@@ -36,7 +36,7 @@ _HEAD = (
     r"|foyer|cabinet|laboratoires?|labo|LBM|pharmacie|officine|imagerie(?: m[ée]dicale)?|radiologie|coll[èe]ge|[ée]cole(?: maternelle| primaire| [ée]l[ée]mentaire)?|lyc[ée]e|cr[èe]che|unit[ée]|pavillon|r[ée]seau|association|institution|b[âa]timent|aile|h[ôo]pital de jour|villa m[ée]dicale))(?![A-Za-zÀ-ÿ-])"
 )
 _HOSPITAL = re.compile(
-    rf"(?<![\w-]){_HEAD}(?i:{_KIND}){{0,3}} {{0,2}}[:«\"]? ?(?P<link>(?:(?i:de la|de|du|des) |(?i:de l|d)')?)(?P<name>(?:(?:[Ll]es?|[Ll]a|LES?|LA) )?{_PROPER})"
+    rf"(?<![\w-]){_HEAD}(?i:{_KIND}){{0,3}} {{0,2}}[:«\"]? ?(?P<link>(?:(?i:de la|de|du|des|à) |(?i:de l|d)')?)(?P<name>(?:(?:[Ll]es?|[Ll]a|LES?|LA) )?{_PROPER})"
 )
 _NOT_A_PROPER_NAME = re.compile(
     r"(?i)(?:jour|semaine|nuit|service|p[ôo]le|unit[ée]|chirurgi|m[ée]dec|m[ée]dic|cardio|g[ée]n[ée]ra|r[ée]adaptation|r[ée]anim|soins|suite|pr |dr |docteur|compte|d[ée]partement|anatom|biolog|neuro|pneumo|g[ée]riatr|p[ée]diatr|onco|urgenc"
@@ -89,6 +89,9 @@ _PLAIN_HEAD = re.compile(
 )
 
 
+_BEFORE_ADDRESS = re.compile(
+    r"(?:(?<=\n)|^)(?P<name>[A-ZÀ-Þ][\wÀ-ÿ'-]{2,25}(?: [A-ZÀ-Þa-z][\wÀ-ÿ'-]{1,25}){0,4}) ?[-–,|:]? {0,3}(?=\d{1,4}(?: ?(?:bis|ter|[A-D]))?,? {0,2}(?i:rue|avenue|av\.?|boulevard|bd|place|quai|cours|impasse|chemin|route|all[ée]es?) )"
+)
 _PLACE_LABEL = re.compile(
     r"(?:(?i:(?<!\w)(?:[ée]tablissement|h[ôo]pital|clinique|structure|centre|site|laboratoire))(?: (?:demandeur|d'origine|de sant[ée]|adresseur|d'accueil))? ?: {0,6}|(?:EFS [^\n/]{2,30}/ ?(?:[Dd][ée]p[ôo]t(?: de)?|[Ss]ite) {1,3}))(?P<name>[A-ZÀ-Þ][^\n:;|]{2,50})"
 )
@@ -96,6 +99,22 @@ _PLACE_LABEL = re.compile(
 
 def find_hospitals(text: str) -> Iterator[Finding]:
     """Propose hospital names, without their head word nor the preposition after it."""
+    for match in _BEFORE_ADDRESS.finditer(text):
+        value = match["name"].rstrip(" ,-–|")
+        if not (
+            is_acronym(value)
+            or is_medical(value)
+            or fold(value.split()[0]) in listed("termes") - _ARTICLES
+            or any(map(str.isdigit, value))
+        ):
+            yield Finding(
+                match.start("name"),
+                match.start("name") + len(value),
+                Categorie.ETABLISSEMENT,
+                0.6,
+                "before address",
+                {"RoleLOC": "Hopital"},
+            )
     for match in _PLACE_LABEL.finditer(text):
         value = re.split(r"\s{2,}|\s-\s|,|\|", match["name"])[0].rstrip(" .")
         lead = re.match(rf"(?i)(?:{_HEAD})(?i:{_KIND}){{0,3}} (?:de la |de l'|du |des |de |d')?", value)
@@ -175,7 +194,7 @@ _ARTICLES = frozenset({"saint", "sainte", "le", "la", "les", "st", "ste"})
 def _cut(name: str) -> str:
     """The proper name alone, cut where the line goes on to something else."""
     name = re.split(
-        r" (?:Service|SERVICE|Pôle|POLE|PÔLE|Unité|Département|DEPARTEMENT|Tél|TEL|Compte|COMPTE|Dr|Docteur|Pr|Professeur|Madame|Monsieur|Mme|Le|Il|Elle|Patient|CHU|Urgences|URGENCES|et (?=[a-zà])|IPP|Cardio|CARDIO|Médecine|Chirurgie|RESUME|SYNTHESE|Conciliation|Consultation|Il|Elle|En|Sur|Avec|Rendez)\b",
+        r" (?:Service|SERVICE|Pôle|POLE|PÔLE|Unité|Département|DEPARTEMENT|Tél|TEL|Compte|COMPTE|Dr|Docteur|Pr|Professeur|Madame|Monsieur|Mme|Le|Il|Elle|Patient|CHU|Urgences|URGENCES|et (?=[a-zà])|IPP|Cardio|CARDIO|Médecine|Chirurgie|DEMAND[EÉ]E?|Demandé|EN|AU|LE(?= \d)|SUR|RESUME|SYNTHESE|Conciliation|Consultation|Il|Elle|En|Sur|Avec|Rendez)\b",
         name,
     )[0]
     return re.sub(rf"(?:[ '](?:{_LINK}))+$", "", name).rstrip(" .-,")
@@ -412,11 +431,24 @@ def _jobs() -> re.Pattern[str]:
         key=len,
         reverse=True,
     )
-    kinds = "|".join(re.escape(name) + "s?" for name in names)
+    kinds = "|".join(
+        re.escape(name).translate(
+            {
+                ord("é"): "[ée]",
+                ord("è"): "[èe]",
+                ord("ê"): "[êe]",
+                ord("â"): "[âa]",
+                ord("î"): "[îi]",
+                ord("ç"): "[çc]",
+            }
+        )
+        + "s?"
+        for name in names
+    )
     complement = r"(?: (?:en|à la|de|d'|des|dans (?:le|la|un|une))\s?(?:retraite|invalidité|arrêt|[a-zé]{3,14})(?: de [a-zé]{3,14})?| retraitée?| BTP| routier| agricole| indépendante?| libérale?| SNCF| RATP)?"
     cue = r"(?:\bans,? |\d ?a,? |\bancienn?e? |\bex[- ]|\bretraitée? (?:de |\()?|\bprofession ?:? |\bmétier ?:? |\bactivité ?:? |\btravaillait? (?:comme|en tant que|en qualité d[e'])\s?|\bexerçait? (?:comme|la profession d[e'])\s?|\b(?:il|elle|patiente?|je suis|monsieur|madame|fut|est|était|j'étais|étais|etait) (?:est |était )?|\), |[a-zé)], |\. |: |\()"
     return re.compile(
-        rf"(?i:{cue})(?P<value>(?i:{kinds}){complement})(?=\s?[,;./)\n|]|\s?$| et | mais | depuis | chez | à | qui | dans | sans | alors | pour | au | lui )"
+        rf"(?i:{cue})(?P<value>(?i:{kinds}){complement})(?=\s?[,;./)\n|]|\s?$| virgule | point | et | mais | depuis | chez | à | qui | dans | sans | alors | pour | au | lui )"
     )
 
 

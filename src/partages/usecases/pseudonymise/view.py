@@ -150,6 +150,9 @@ _PLAIN_WORD = re.compile(r"(?<![^\W_@.])[^\W\d_]{2,}(?:['-][^\W\d_]+)*(?![\w@])"
 _CALLS = re.compile(
     r"(?:\b(?:dre?|mme|mr|m|pr|docteur|professeur|monsieur|madame|mlle|melle|nom|pr[ée]nom|n[ée]e)\.?\s?:?\s?|^\s*|[|;] ?)$"
 )
+_LONE_INITIAL = re.compile(
+    r"(?:(?<=\n)|^|(?<=[dp]r )|(?<=[dp]r\. )|(?<=/ ))[a-z](?=\. ?[a-z]{2})|(?<=[a-z] )[a-z](?=\. \()"
+)
 FEW_CAPITALS = 0.002
 """Below this share of capitals, a text has lost them."""
 
@@ -159,6 +162,7 @@ def with_capitals(text: str) -> str:
     letters = sum(map(str.isalpha, text[:5000]))
     if letters < 12 or sum(map(str.isupper, text[:5000])) > FEW_CAPITALS * letters:
         return text
+    text = _LONE_INITIAL.sub(lambda match: match.group().upper(), text)
     return _PLAIN_WORD.sub(lambda match: _capital(match, text), text)
 
 
