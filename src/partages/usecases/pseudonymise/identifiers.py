@@ -55,6 +55,9 @@ _NOT_AN_IDENTIFIER = re.compile(
 _LONG_NUMBER = re.compile(
     r"(?<![\w.,/+-])\d{7,20}(?![\w%]|[.,/]\d| ?(?:mg|g|UI|mL|ml|copies|/mm|€|euros|UFC))"
 )
+_PLATE = re.compile(
+    r"(?<![\w-])(?:[A-HJ-NP-TV-Z]{2}[- ]\d{3}[- ][A-HJ-NP-TV-Z]{2}|FR\d{2}(?: ?[\dA-Z]{4}){5} ?[\dA-Z]{3})(?![\w-])"
+)
 _MESSAGE_NUMBER = re.compile(r"(?<=[|~])\d(?: ?\d){4,19}(?=\^)")
 _MIXED = re.compile(
     r"(?<![\w.,/+^-])(?=[A-Z/-]{0,9}\d)[A-Za-z\d]{1,20}(?:[-/_][A-Z\d]{1,14}){0,6}(?![\w%]|[-/.,]\d)"
@@ -114,6 +117,9 @@ _ENGLISH_ADDRESS = re.compile(
 _STREET_ALONE = re.compile(
     rf"(?:(?<=\n)|(?<=^)|(?<=[*|,;:(] )|(?<= - )|(?<=\t))((?:[Bb][âa]timent [\w-]{{1,25}}, )?(?i:{_WAY}) (?i:{_JOIN}(?: |(?<=')))*{_PLACE_WORD}{_REST}(?i:{_COMPLEMENT}){{0,3}})"
 )
+_BEFORE_CODE = re.compile(
+    r"(?:(?<=\n)|^|(?<=: )|(?<=\| )|(?<= - )|(?<=  )|(?<=, ))((?:(?i:ZA|ZI|ZAC|quartier|lieu-?dit|lotissement|lot\.|r[ée]sidence|r[ée]s\.?|hameau|domaine|ferme|mas|cit[ée]|HLM|tour|immeuble|imm\.|b[âa]t\.?|b[âa]timent|le bourg|clos|villa|ch[âa]teau|camp|caserne|parc|square|foyer)(?= |,)|\d{1,4}(?: ?(?:bis|ter|[A-D]))?,? [A-ZÀ-Þ])[^\n|;:]{2,70}?)(?=[ ,–-]{1,4}(?:\n ?)?(?:\d{5}|\d{2} \d{3}) [A-ZÀ-Þ]|\n {0,40}\d{5} [A-ZÀ-Þ])"
+)
 _ADDRESS_NO_NUMBER = re.compile(
     rf"(?:adresse|domicile|demeurant|domicilié[e]?|habite|réside|résidant|logeant|hébergée?|loge|logée?|vit|séjour)\s?(?:au|à|dans|:|la|le|,| )*\s?"
     rf"((?:{_STREET}|ch[âa]teau|h[ôo]tel|camping|ferme|foyer|bâtiment|bât\.?|b[aâ]t|appartement|appt?\.?)\s[^\n,;(]{{3,60}})",
@@ -170,7 +176,12 @@ def find_identifiers(text: str) -> Iterator[Finding]:
         if digits < (4 if kind == "AUTRE" and value.isdigit() else 3) or _is_date_like(value):
             continue
         if kind == "AUTRE" and (
-            (value.isdigit() and digits < 5 and not re.search(r"[°ºo#:]\s?$", text[: match.end()][-4:]))
+            (
+                value.isdigit()
+                and digits < 5
+                and not _LOCK.match(match.group())
+                and not re.search(r"[°ºo#:]\s?$", text[: match.end()][-4:])
+            )
             or _MEASURE_AFTER.match(text, match.end() + len(value))
             or re.fullmatch(r"(?:19|20)\d\d", value)
             or (text[match.end() - 1] == " " and _CARE_CODE.fullmatch(value))
@@ -180,6 +191,8 @@ def find_identifiers(text: str) -> Iterator[Finding]:
         yield _code(
             start, match.end() + len(value), kind, role, 0.93 if kind != "AUTRE" else 0.85, f"label {kind}"
         )
+    for match in _PLATE.finditer(text):
+        yield _code(*match.span(), "AUTRE", "Patient", 0.86, "plate or account")
     for match in _MESSAGE_NUMBER.finditer(text):
         yield _code(*match.span(), "AUTRE", "Patient", 0.8, "message field")
     for match in _LONG_NUMBER.finditer(text):
@@ -211,6 +224,7 @@ def find_identifiers(text: str) -> Iterator[Finding]:
             yield _code(*match.span(), "AUTRE", "Patient", 0.75, "letters and digits")
 
 
+_LOCK = re.compile(r"(?i)code (?:porte|d'|acc[èe]s|portail|entr[ée]e|vitale|confidentiel|pin)|digicode|badge")
 _MEASURE_AFTER = re.compile(
     r"\s?(?:[mµnkp]?g|[mcdµ]?[lL]|UI|U|%|mm\w*|cm|kg|/|mmol|µmol|ans|jours|mois|h|€|patients|cas)\b|\s?[%/€°]"
 )
@@ -271,6 +285,7 @@ def find_addresses(text: str) -> Iterator[Finding]:
     role = {"RoleLOC": "Patient"}
     for pattern, score, rule in (
         (_ADDRESS, 0.985, "street"),
+        (_BEFORE_CODE, 0.88, "before postal code"),
         (_ENGLISH_ADDRESS, 0.9, "street"),
         (_STREET_ALONE, 0.86, "street"),
         (_HOME, 0.88, "home"),

@@ -36,7 +36,7 @@ from partages.usecases.pseudonymise.persons import (
 )
 from partages.usecases.pseudonymise.schema import Categorie
 
-THRESHOLD = 1.8
+THRESHOLD = 1.3
 
 _U = UPPER
 _L = LOWER

@@ -99,6 +99,15 @@ _PLACE_LABEL = re.compile(
 
 def find_hospitals(text: str) -> Iterator[Finding]:
     """Propose hospital names, without their head word nor the preposition after it."""
+    for match in _famous().finditer(text):
+        if not _PREFIX_OF_EPONYM.search(text[max(0, match.start() - 30) : match.start()]):
+            yield Finding(
+                *match.span("name"),
+                Categorie.ETABLISSEMENT,
+                0.62,
+                "hospital known by its name",
+                {"RoleLOC": "Hopital"},
+            )
     for match in _BEFORE_ADDRESS.finditer(text):
         value = match["name"].rstrip(" ,-–|")
         if not (
@@ -176,7 +185,11 @@ def find_hospitals(text: str) -> Iterator[Finding]:
                 continue
             if any(is_acronym(part) for part in parts) and alone:
                 continue
-        elif len(parts) == 1 and (is_medical(kept) or is_acronym(kept)) and not match.group("link"):
+        elif (
+            len(parts) == 1
+            and (is_medical(kept) or (is_acronym(kept) and fold(kept) not in _POINTS))
+            and not match.group("link")
+        ):
             continue
         at = start + len(kept)
         dwelling = re.match(r"(?i)b[âa]timent|r[ée]sidence|foyer|aile|villa", head) is not None
@@ -188,6 +201,7 @@ def find_hospitals(text: str) -> Iterator[Finding]:
 _NOT_A_HEAD = re.compile(
     r"(?i)(?:essais?|stade|suspicion|recherche|[ée]tudes?|phase|cas|tableau|examen|signes?|forme|pr[ée]sentation|r[ée]ponse|surveillance|[ée]valuation|sur le plan|histoire|bilan|donn[ée]es|crit[èe]res?|essai de) $"
 )
+_POINTS = frozenset({"nord", "sud", "est", "ouest", "europe"})
 _ARTICLES = frozenset({"saint", "sainte", "le", "la", "les", "st", "ste"})
 
 
@@ -423,6 +437,170 @@ def _countries() -> re.Pattern[str]:
     )
 
 
+_COUNT = r"(?:\d{1,2}|un|une|deux|trois|quatre|cinq|six|sept|huit)"
+_HOUSEHOLD = re.compile(
+    rf"(?<![\w-])(?P<value>(?:(?:re)?mari[ée](?:e|\(e\))?|divorc[ée]e?|pacs[ée]e?|veuf|veuve|c[ée]libataire|concubine?|fianc[ée]e?|(?:en )?(?:concubinage|union libre)|en couple|vit (?:seule?|en couple|maritalement|en concubinage|(?:avec|chez) (?:son|sa|ses|leurs) [\w-]+))"
+    rf"(?:,? (?:et |avec |depuis \d{{4}},? )?(?:(?:p[èe]re|m[èe]re) de )?(?:sans enfants?|{_COUNT} enfants?(?: à charge)?|{_COUNT} (?:filles?|fils|gar[çc]ons?)))?"
+    rf"|(?:grand[- ])?(?:p[èe]re|m[èe]re|maman|papa) de {_COUNT} (?:petits[- ])?(?:enfants?|filles?|fils|gar[çc]ons?)|(?:a |sans |{_COUNT} )enfants?(?: à charge)?(?=[,.;)\n])"
+    rf"|parents (?:s[ée]par[ée]s|divorc[ée]s|mari[ée]s)|famille monoparentale|enfant unique|(?:a[iî]n[ée]e?|cadette?|benjamine?|deuxi[èe]me|troisi[èe]me|dernier|derni[èe]re) d'une fratrie de {_COUNT})(?![\w-])",
+    re.I,
+)
+_STANDING = re.compile(
+    r"(?<![\w-])(?<!la )(?<!de )(?<!en )(?<!sa )(?P<value>retrait[ée]e?(?: (?:de la |de l'|du |des |d'|de )[A-ZÀ-Þa-zà-ÿ][\w'-]{2,20}(?: [a-zà-ÿ]{4,12}ale?)?)?|sans (?:emploi|profession|domicile fixe|papiers)|au ch[ôo]mage|demandeu(?:r|se) d'emploi|SDF|en invalidit[ée]|b[ée]n[ée]ficiaire d(?:u RSA|e l'AAH)|lyc[ée]en(?:ne)?|coll[ée]gien(?:ne)?|[ée]tudiante?(?: en [a-zà-ÿ]{4,15}(?: d[e'] ?[a-zà-ÿ]{3,15})?)?)(?![\w-])",
+    re.I,
+)
+_STAFF_TOO = frozenset(
+    {
+        "cadre",
+        "secrétaire",
+        "infirmier",
+        "infirmière",
+        "kiné",
+        "kinésithérapeute",
+        "pharmacien",
+        "pharmacienne",
+        "dentiste",
+        "aide-soignant",
+        "aide-soignante",
+        "ambulancier",
+        "ambulancière",
+        "conseiller",
+        "conseillère",
+        "agent",
+        "agente",
+        "guide",
+        "pilote",
+        "employé",
+        "employée",
+        "technicien",
+        "technicienne",
+        "mineur",
+        "directeur",
+        "directrice",
+        "routier",
+        "professeur",
+        "professeure",
+        "étudiant",
+        "étudiante",
+        "commercial",
+        "commerciale",
+        "artiste",
+        "prêtre",
+        "berger",
+        "bergère",
+        "consultant",
+        "consultante",
+        "tailleur",
+        "tourneur",
+        "représentant",
+        "représentante",
+        "gardien",
+        "gardienne",
+        "chauffeuse",
+        "prof",
+        "instit",
+        "conducteur",
+        "conductrice",
+        "moniteur",
+        "monitrice",
+        "serveur",
+        "peintre",
+        "potier",
+        "boulanger",
+        "pêcheur",
+        "meunier",
+        "dessinateur",
+        "marin",
+        "animateur",
+        "animatrice",
+        "cuisinière",
+        "jardinière",
+        "puéricultrice",
+        "auxiliaire de vie",
+        "aide à domicile",
+        "éducateur",
+        "éducatrice",
+        "retraité",
+        "retraitée",
+        "réceptionniste",
+        "standardiste",
+        "ingénieur",
+        "fonctionnaire",
+        "ouvrier",
+        "ouvrière",
+        "militaire",
+        "concierge",
+        "opticien",
+        "vétérinaire",
+        "religieuse",
+        "chirurgien-dentiste",
+        "photographe",
+        "apprenti",
+        "dirigeant",
+        "agent de sécurité",
+        "agent hospitalier",
+        "agent d'accueil",
+        "chef d'équipe",
+        "avocat",
+        "avocate",
+        "notaire",
+        "huissier",
+        "policier",
+        "policière",
+        "pompier",
+        "gendarme",
+        "gérant",
+        "gérante",
+        "restaurateur",
+        "forgeron",
+        "horloger",
+        "scieur",
+        "steward",
+        "vigile",
+        "interne",
+        "rentier",
+        "contremaître",
+    }
+)
+
+
+@cache
+def _plain_jobs() -> re.Pattern[str]:
+    """Occupations that are nobody's role in a hospital, wherever they stand without an article."""
+    names = {
+        entry.strip() for line in gazetteers._lines("professions.txt") for entry in line.split(",")
+    } - _STAFF_TOO
+    kinds = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    return re.compile(
+        rf"(?<![\w'-])(?<!le )(?<!la )(?<!un )(?<!une )(?<!du )(?<!au )(?<!son )(?<!sa )(?<!des )(?<!les )(?<!de )(?P<value>(?i:{kinds})(?: (?:à la retraite|en retraite|en invalidité|retraitée?))?)(?![\w-])"
+    )
+
+
+@cache
+def _famous() -> re.Pattern[str]:
+    names = {
+        entry.strip()
+        for line in gazetteers._lines("hopitaux.txt")
+        for entry in line.split(",")
+        if entry.strip()
+    }
+    spelled = {
+        form
+        for name in names
+        for form in (
+            name,
+            name.upper(),
+            strip_accents(name),
+            strip_accents(name).upper(),
+            name.replace("-", " "),
+        )
+    }
+    kinds = "|".join(map(re.escape, sorted(spelled, key=len, reverse=True)))
+    return re.compile(
+        rf"(?:(?<= à )|(?<= à l')|(?<= à la )|(?<= de )|(?<= vers )|(?<= sur )|(?<=[(/,:-] )|(?<=\()|(?<= d'))(?P<name>{kinds})(?![\w-])"
+    )
+
+
 @cache
 def _jobs() -> re.Pattern[str]:
     """Occupations after what announces the patient's: age, ``ancien``, ``profession``, being or working as."""
@@ -461,9 +639,11 @@ def find_social(text: str) -> Iterator[Finding]:
     for match in _DEMONYM.finditer(text):
         if fold(match["value"]) in listed("nationalites"):
             yield Finding(*match.span("value"), Categorie.NATIONALITE, 0.75, "demonym")
-    for pattern in (_jobs(), _BELIEF):
+    for pattern in (_jobs(), _plain_jobs(), _BELIEF, _STANDING):
         for match in pattern.finditer(text):
             yield Finding(*match.span("value"), Categorie.IDENTITE_SOCIALE, 0.75, "occupation")
+    for match in _HOUSEHOLD.finditer(text):
+        yield Finding(*match.span("value"), Categorie.SITUATION_FAMILIALE, 0.7, "household")
     for pattern, label in (
         (_NATIONALITY, Categorie.NATIONALITE),
         (_FAMILY, Categorie.SITUATION_FAMILIALE),

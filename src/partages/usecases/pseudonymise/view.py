@@ -150,6 +150,7 @@ _PLAIN_WORD = re.compile(r"(?<![^\W_@.])[^\W\d_]{2,}(?:['-][^\W\d_]+)*(?![\w@])"
 _CALLS = re.compile(
     r"(?:\b(?:dre?|mme|mr|m|pr|docteur|professeur|monsieur|madame|mlle|melle|nom|pr[ée]nom|n[ée]e)\.?\s?:?\s?|^\s*|[|;] ?)$"
 )
+_ELIDED = re.compile(r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu|aujourd|presqu|quelqu)'")
 _LONE_INITIAL = re.compile(
     r"(?:(?<=\n)|^|(?<=[dp]r )|(?<=[dp]r\. )|(?<=/ ))[a-z](?=\. ?[a-z]{2})|(?<=[a-z] )[a-z](?=\. \()"
 )
@@ -174,6 +175,8 @@ def _capital(match: re.Match[str], text: str) -> str:
         or fold(word) in gazetteers.listed("termes")
         or gazetteers.is_medical(word)
     ):
+        return word
+    if _ELIDED.match(word):
         return word
     if gazetteers.is_word(word):
         named = gazetteers.is_first_name(word) or fold(word) in gazetteers.surnames()
