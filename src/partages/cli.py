@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from partages import __version__
 from partages.errors import PartagesError, UsageError
+from partages.evaluation.commands import evaluate, site
 from partages.resources import Resources
 from partages.settings import Settings
 from partages.terminal import FrenchFormatter
@@ -437,6 +438,8 @@ def audit_command(file: Path) -> None:
 
 for _usecase in all_usecases().values():
     cli.add_command(_usecase_command(_usecase))
+for _group in (evaluate, site):
+    cli.add_command(_group)
 
 
 def _french(error: click.ClickException) -> str:

@@ -1,0 +1,180 @@
+"""``partages evaluate ...`` and ``partages site ...``."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from partages.errors import OutputError, UsageError
+
+FILE = click.Path(path_type=Path)
+FORMAT = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="text : à lire à l'écran ; json : tout le résultat.",
+)
+
+
+@click.group("evaluate", help="Mesure un cas d'usage ou un modèle, avec ses incertitudes.")
+def evaluate() -> None:
+    """The group of commands about evaluation."""
+
+
+@click.group("site", help="Évalue dans un établissement : il n'en sort que des totaux signés.")
+def site() -> None:
+    """The group of commands of the site kit."""
+
+
+def write(path: Path, content: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(content, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(f"« {path} » ne peut pas être écrit ({error.strerror}).") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        UsageError: unreadable, or not a JSON object.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"« {path} » ne peut pas être lu ({error.strerror}).") from None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise UsageError(f"« {path} » n'est pas un objet JSON valide.")
+    return found
+
+
+def _dump(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}".replace(".", ",")
+
+
+def _line(name: str, estimate: Mapping[str, float | None]) -> str:
+    bounds = f" [{_percent(estimate['low'])} ; {_percent(estimate['high'])}]"
+    return f"  {name:<42} {_percent(estimate['value']):>7} %" + (
+        bounds if estimate["low"] is not None else ""
+    )
+
+
+@evaluate.command("usecase", help="Mesure un cas d'usage sur un corpus de référence.")
+@click.argument("usecase", type=click.Choice(["pseudonymise", "code", "conclude"]))
+@click.option(
+    "--gold", type=FILE, required=True, help="Référence : JSON lines, dossier brat ou UIMA CAS JSON."
+)
+@click.option("--engine", help="Moteur du cas d'usage ; par défaut, celui qu'il choisit (code : passage).")
+@click.option("--predictions", type=FILE, help="Prédictions déjà faites, à la place d'un moteur.")
+@click.option("--keep", type=FILE, help="Garde les prédictions du moteur, pour les mesurer à nouveau.")
+@click.option("--robustness", is_flag=True, help="Mesure aussi sur des textes altérés (capitales, OCR...).")
+@click.option("--limit", type=click.IntRange(1), help="Premiers documents seulement.")
+@click.option("--draws", type=click.IntRange(100, 100_000), default=1000, show_default=True, help="Tirages.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Graine des tirages.")
+@click.option("--output", "-o", type=FILE, help="Résultat complet en JSON, à comparer ensuite.")
+@click.option("--report", type=FILE, help="Rapport en une page HTML.")
+@FORMAT
+def usecase_command(
+    usecase: str,
+    gold: Path,
+    engine: str | None,
+    predictions: Path | None,
+    keep: Path | None,
+    robustness: bool,
+    limit: int | None,
+    draws: int,
+    seed: int,
+    output: Path | None,
+    report: Path | None,
+    output_format: str,
+) -> None:
+    """Score, print, and write what was asked for."""
+    from partages.evaluation.kinds import kind_named
+    from partages.evaluation.scoring import evaluate as run
+
+    if predictions and (engine or keep):
+        raise UsageError("--predictions remplace le moteur : retirez --engine et --keep.")
+    result = run(
+        usecase,
+        gold,
+        engine=engine,
+        predictions=predictions,
+        keep=keep,
+        robust=robustness,
+        limit=limit,
+        seed=seed,
+        count=draws,
+    )
+    if output:
+        write(output, _dump(result))
+    if report:
+        from partages.evaluation.page import page
+
+        write(report, page([result]))
+    if output_format == "json":
+        click.echo(_dump({name: value for name, value in result.items() if name != "rows"}))
+        return
+    click.echo(f"{usecase}, {result['engine']} : {result['documents']} documents")
+    if result["failed"]:
+        click.echo(f"  {result['failed']} documents en échec, comptés comme vides")
+    for head in kind_named(usecase).headlines:
+        click.echo(_line(head.name, result["figures"][head.key]))
+    for warning in result.get("warnings", ()):
+        click.echo(f"  ⚠ {warning}")
+    if result["documents"] < 2:
+        click.echo("  Un seul document : aucun intervalle ne peut être donné.")
+    for entry in result["breakdowns"]:
+        if entry["flagged"]:
+            click.echo(
+                f"  ⚠ écart : {entry['by']} = {entry['group']} ({entry['documents']} documents), "
+                f"{_percent(entry['gap']['value'])} points"
+            )
+    for alteration, found in result.get("robustness", {}).items():
+        first = next(iter(found.values()))
+        click.echo(f"  {alteration:<42} {_percent(first['value']):>7} %")
+
+
+@evaluate.command("compare", help="Compare deux résultats sur les mêmes documents : A moins B.")
+@click.argument("first", metavar="A.json", type=FILE)
+@click.argument("second", metavar="B.json", type=FILE)
+@click.option("--report", type=FILE, help="Rapport des deux résultats en une page HTML.")
+@FORMAT
+def compare_command(first: Path, second: Path, report: Path | None, output_format: str) -> None:
+    """Print paired differences."""
+    from partages.evaluation.kinds import kind_named
+    from partages.evaluation.scoring import compare
+
+    left, right = read_json(first), read_json(second)
+    result = compare(left, right)
+    if report:
+        from partages.evaluation.page import page
+
+        write(report, page([left, right], result))
+    if output_format == "json":
+        click.echo(_dump(result))
+        return
+    click.echo(f"{first.name} moins {second.name} : {result['documents']} documents")
+    for head in kind_named(result["usecase"]).headlines:
+        click.echo(_line(head.name, result["differences"][head.key]))
+    if result["mcnemar"]:
+        found = result["mcnemar"]
+        click.echo(
+            f"  McNemar : {found['only_first']} documents justes dans A seul, "
+            f"{found['only_second']} dans B seul, p = {found['p']:.4f}".replace(".", ",")
+        )

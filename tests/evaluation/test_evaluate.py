@@ -1,0 +1,195 @@
+"""``partages evaluate usecase`` and ``compare``, from files to figures."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from partages.cli import cli
+from partages.errors import PartagesError
+
+TEXT = "Madame Claire Dubreuil vit à Nantes."
+GOLD = {
+    "id": "a",
+    "text": TEXT,
+    "spans": [
+        {"start": 7, "end": 13, "label": "Prenom"},
+        {"start": 14, "end": 22, "label": "Nom"},
+        {"start": 29, "end": 35, "label": "Ville"},
+    ],
+}
+
+
+def lines(path: Path, *records: dict) -> Path:
+    path.write_text(
+        "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8"
+    )
+    return path
+
+
+def run(*arguments: object) -> dict:
+    found = CliRunner().invoke(cli, ["evaluate", *map(str, arguments), "--format", "json"])
+    if found.exception and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return json.loads(found.output)
+
+
+def refused(tmp_path: Path, gold: list[dict], predictions: list[dict]) -> str:
+    with pytest.raises(PartagesError) as caught:
+        run(
+            "usecase", "pseudonymise", "--gold", lines(tmp_path / "g.jsonl", *gold),
+            "--predictions", lines(tmp_path / "p.jsonl", *predictions),
+        )  # fmt: skip
+    assert "Dubreuil" not in str(caught.value)
+    assert "Nantes" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_stored_predictions_score_as_by_hand(tmp_path: Path) -> None:
+    second = {"id": "b", "text": "Rien ici.", "spans": []}
+    gold = lines(tmp_path / "g.jsonl", GOLD, second)
+    found = lines(tmp_path / "p.jsonl", {"id": "b", "spans": []}, {"id": "a", "spans": GOLD["spans"][:2]})
+    result = run("usecase", "pseudonymise", "--gold", gold, "--predictions", found)
+    assert result["figures"]["exact_recall"]["value"] == pytest.approx(2 / 3)
+    assert result["figures"]["documents_without_leak"]["value"] == 0.5
+    assert result["documents"] == 2
+
+
+def test_order_of_files_does_not_change_a_figure(tmp_path: Path) -> None:
+    records = [{**GOLD, "id": f"d{n}"} for n in range(12)]
+    found = [{"id": f"d{n}", "spans": GOLD["spans"][: n % 4]} for n in range(12)]
+    first = run(
+        "usecase", "pseudonymise", "--gold", lines(tmp_path / "g.jsonl", *records),
+        "--predictions", lines(tmp_path / "p.jsonl", *found),
+    )  # fmt: skip
+    second = run(
+        "usecase", "pseudonymise", "--gold", lines(tmp_path / "h.jsonl", *records[::-1]),
+        "--predictions", lines(tmp_path / "q.jsonl", *found[5:], *found[:5]),
+    )  # fmt: skip
+    assert first["figures"] == second["figures"]
+
+
+def test_an_engine_runs_and_its_stored_predictions_score_the_same_to_six_decimals(tmp_path: Path) -> None:
+    gold = lines(tmp_path / "g.jsonl", GOLD, {**GOLD, "id": "b", "text": TEXT.replace("Nantes", "Nnates")})
+    kept, stored = tmp_path / "p.jsonl", tmp_path / "a.json"
+    first = run("usecase", "pseudonymise", "--gold", gold, "--engine", "fast", "--keep", kept, "-o", stored)
+    again = run("usecase", "pseudonymise", "--gold", gold, "--predictions", kept, "-o", tmp_path / "b.json")
+    for name, figure in first["figures"].items():
+        assert again["figures"][name] == pytest.approx(figure, abs=1e-6), name
+    # and an independent count from the same file
+    right = predicted = 0
+    for line in kept.read_text(encoding="utf-8").splitlines():
+        spans = {(s["start"], s["end"], s["label"]) for s in json.loads(line)["spans"]}
+        right += len(spans & {(s["start"], s["end"], s["label"]) for s in GOLD["spans"]})
+        predicted += len(spans)
+    assert first["figures"]["exact_f1_micro"]["value"] == pytest.approx(2 * right / (6 + predicted), abs=1e-6)
+    difference = run("compare", stored, tmp_path / "b.json")
+    assert difference["differences"]["exact_f1_micro"] == {"value": 0, "low": 0, "high": 0}
+    assert difference["mcnemar"]["p"] == 1
+
+
+def test_codes_and_conclusions(tmp_path: Path) -> None:
+    gold = lines(
+        tmp_path / "g.jsonl",
+        {"id": "a", "text": "Pneumonie.", "dp": ["J18.9", "J181"], "das": ["I10"]},
+        {"id": "b", "text": "HTA.", "codes": ["I10"]},
+    )
+    found = lines(
+        tmp_path / "p.jsonl",
+        {"id": "a", "codes": [{"code": "J181", "score": 0.9}, {"code": "I10", "score": 0.5}]},
+        {"id": "b", "codes": ["E119", "I10"]},
+    )
+    figures = run("usecase", "code", "--gold", gold, "--predictions", found)["figures"]
+    assert figures["accuracy_exact"]["value"] == 0.5
+    assert figures["mrr"]["value"] == 0.75
+    assert figures["f1_micro"]["value"] == pytest.approx(2 * 3 / (3 + 4))
+    report = "Pneumonie du lobe moyen. Amoxicilline 7 jours."
+    gold = lines(tmp_path / "g.jsonl", {"id": "a", "text": report, "conclusion": "Pneumonie du lobe moyen."})
+    found = lines(tmp_path / "p.jsonl", {"id": "a", "conclusion": "Pneumonie du lobe moyen."})
+    figures = run("usecase", "conclude", "--gold", gold, "--predictions", found)["figures"]
+    assert figures["rouge_l"] == {"value": 1, "low": None, "high": None}
+    assert figures["supported_sentences"]["value"] == 1
+
+
+def test_a_failed_document_counts_as_empty_and_is_counted(tmp_path: Path) -> None:
+    result = run(
+        "usecase", "pseudonymise", "--gold", lines(tmp_path / "g.jsonl", GOLD),
+        "--predictions", lines(tmp_path / "p.jsonl", {"id": "a", "error": "…"}),
+    )  # fmt: skip
+    assert result["failed"] == 1
+    assert result["figures"]["exact_recall"]["value"] == 0
+
+
+def test_a_gap_between_groups_is_flagged(tmp_path: Path) -> None:
+    records = [{**GOLD, "id": f"{sex}{n}", "sex": sex} for sex in "FM" for n in range(20)]
+    found = [
+        {"id": r["id"], "spans": GOLD["spans"] if r["sex"] == "F" else GOLD["spans"][:1]} for r in records
+    ]
+    result = run(
+        "usecase", "pseudonymise", "--gold", lines(tmp_path / "g.jsonl", *records),
+        "--predictions", lines(tmp_path / "p.jsonl", *found),
+    )  # fmt: skip
+    flagged = {(e["by"], e["group"]): e["gap"]["value"] for e in result["breakdowns"] if e["flagged"]}
+    assert flagged[("sex", "M")] == pytest.approx(-2 / 3)
+
+
+def test_rendered_predictions_are_followed_piece_by_piece(tmp_path: Path) -> None:
+    rendered = {"id": "a", "text": "Madame [Prénom] [Nom] vit à [Ville].", "spans": GOLD["spans"]}
+    result = run(
+        "usecase", "pseudonymise", "--gold", lines(tmp_path / "g.jsonl", GOLD),
+        "--predictions", lines(tmp_path / "p.jsonl", rendered),
+    )  # fmt: skip
+    assert result["figures"]["exact_f1_micro"]["value"] == 1
+
+
+@pytest.mark.parametrize(
+    ("predictions", "says"),
+    [
+        ([], "Aucune prédiction pour le document « a »"),
+        ([{"id": "a", "spans": []}, {"id": "z", "spans": []}], "« z »"),
+        ([{"id": "a", "spans": []}, {"id": "a", "spans": []}], "deux fois"),
+        ([{"id": "a", "text": TEXT.replace("vit", "vis"), "spans": []}], "caractère 25"),
+        ([{"id": "a", "spans": [{"start": 30, "end": 99, "label": "Nom"}]}], "[30, 99) sort du texte"),
+        ([{"id": "a", "spans": [{"start": 1, "end": 5, "label": "PER"}]}], "catégorie inconnue"),
+        ([{"id": "a", "spans": [{"start": 1, "end": 5, "label": "Nom"}, {"start": 4, "end": 9, "label": "Nom"}]}],
+         "[1, 5) et [4, 9) se chevauchent"),
+        ([{"id": "a"}], "il manque « spans »"),
+    ],
+)  # fmt: skip
+def test_predictions_that_do_not_match_are_refused(
+    tmp_path: Path, predictions: list[dict], says: str
+) -> None:
+    assert says in refused(tmp_path, [GOLD], predictions)
+
+
+@pytest.mark.parametrize(
+    ("gold", "says"),
+    [
+        ([], "aucun document"),
+        ([GOLD, GOLD], "deux fois"),
+        ([{**GOLD, "text": "  "}], "vide"),
+        ([{**GOLD, "spans": [{"start": 3, "end": 3, "label": "Nom"}]}], "sort du texte"),
+        ([{"id": "a", "text": TEXT}], "il manque « spans »"),
+    ],
+)
+def test_gold_that_cannot_be_used_is_refused(tmp_path: Path, gold: list[dict], says: str) -> None:
+    assert says in refused(tmp_path, gold, [{"id": "a", "spans": []}])
+
+
+def test_brat_and_cas_gold(tmp_path: Path) -> None:
+    from partages.annotation import ENTITE_ANONYMISATION
+    from partages.annotation.brat import write_brat
+    from partages.annotation.uima import write_cas
+    from partages.documents import Document, Span
+
+    spans = [Span(s["start"], s["end"], s["label"]) for s in GOLD["spans"]]
+    (tmp_path / "brat").mkdir()
+    (tmp_path / "brat" / "a.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "brat" / "a.ann").write_text(write_brat(Document("a", TEXT), spans), encoding="utf-8")
+    (tmp_path / "cas").mkdir()
+    (tmp_path / "cas" / "a.json").write_text(write_cas(Document("a", TEXT), spans, ENTITE_ANONYMISATION))
+    for folder in ("brat", "cas"):
+        result = run("usecase", "pseudonymise", "--gold", tmp_path / folder, "--engine", "fast")
+        assert result["documents"] == 1
+        assert result["figures"]["exact_recall"]["value"] is not None
