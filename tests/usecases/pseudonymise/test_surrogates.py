@@ -1,6 +1,7 @@
 """Surrogates: plausible, consistent, nobody's; dates that keep their distances."""
 
 import datetime
+import json
 import re
 import sys
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from partages.documents import Document, Span
 from partages.text import fold
-from partages.usecases.pseudonymise.gazetteers import first_name
+from partages.usecases.pseudonymise.gazetteers import DATA, first_name
 from partages.usecases.pseudonymise.identifiers import luhn, nir_key
 from partages.usecases.pseudonymise.render import Rendered, render
 from partages.usecases.pseudonymise.schema import Categorie
@@ -142,6 +143,17 @@ def test_numbers_are_valid_and_nobodys() -> None:
     assert spaced == f"{ipp[:3]} {ipp[3:5]}-{ipp[5:]}"
 
 
+def test_a_hospital_agrees_with_the_article_before_it() -> None:
+    names = json.loads((DATA / "substituts.json").read_text())["Etablissement"]
+    la, du, des, town, bare = quotes(
+        "clinique de la <Etablissement>Pinède</Etablissement>, centre du <Etablissement>Bocage</Etablissement>, EHPAD des "
+        "<Etablissement>Cèdres</Etablissement>, CHU de <Etablissement>Nantes</Etablissement>, hôpital <Etablissement>Bichat</Etablissement>"
+    )
+    assert la in names["de la"]
+    assert {du, town} <= set(names["du"])
+    assert {des, bare} <= set(names["des"])
+
+
 def test_what_a_scanner_misread_is_read() -> None:
     right, wrong, first, again, ngue, phone, ipp, same, stamp = quotes(
         "<Nom>LECLERCQ</Nom> <Nom>Lec1ercq</Nom> <Prenom>Phi1ippe</Prenom> <Nom>LEC1ERCQ</Nom> <Nom>N'GUESSAN</Nom> "
@@ -186,6 +198,13 @@ def test_a_postal_code_goes_with_its_town() -> None:
 def test_a_situation_agrees_with_the_sex() -> None:
     (status,) = quotes("Elle est <SituationFamiliale>veuve</SituationFamiliale>.")
     assert status in {"célibataire", "mariée", "divorcée", "pacsée", "séparée"}
+    for sentence, forms in (("Il est", {"MARIÉ", "DIVORCÉ"}), ("Elle est", {"MARIÉE", "DIVORCÉE"})):
+        drawn = {
+            quotes(f"{sentence} <SituationFamiliale>CELIBATAIRE</SituationFamiliale>.", key=str(key))[0]
+            for key in range(30)
+        }
+        assert forms <= drawn
+        assert len(drawn) == 5
 
 
 DATES = st.dates(datetime.date(1901, 1, 1), datetime.date(2080, 12, 31))

@@ -37,7 +37,8 @@ FICTION_PREFIXES = ("019900", "026191", "035301", "046571", "053649", "063998")
 IMPOSSIBLE_MONTHS = range(13, 20)
 """Months that no NIR holds: 01 to 12 are months, 20 and above stand for incomplete records (INSEE)."""
 
-_LINK = re.compile(r"(?:des|du|de la|de l')\s?", re.I)
+_LINK = re.compile(r"(?:des |du |de la |de l['’])", re.I)
+_LINK_BEFORE = re.compile(r"\b(des|du|de la|de l['’]|d['’]|de)\s?$", re.I)
 _LETTERS = re.compile(r"[^\W\d_]+")
 _PART = re.compile(r"[^\W_]+")
 _SCANNED = str.maketrans("OoQIlSB", "0001158")
@@ -304,9 +305,10 @@ class Surrogates:
     def _draw(self, span: Span, value: str) -> str:
         label, folded = str(span.label), self._fold(value)
         if label == Categorie.SITUATION_FAMILIALE:
-            for forms in _lists()[label].values():
-                if folded in {fold(form) for form in forms}:
-                    others = [form for form in forms if fold(form) != folded]
+            forms = _lists()[label]
+            for sex in (self._patient_sex.lower(), "f", "m"):
+                if folded in {fold(form) for form in forms[sex]}:
+                    others = [form for form in forms[sex] if fold(form) != folded]
                     return str(self._again(label, folded).choice(others))
             return "[situation familiale]"
         if label == Categorie.ADRESSE:
@@ -319,13 +321,24 @@ class Surrogates:
         if label == Categorie.URL:
             scheme = re.match(r"[a-z]+://", value, re.I)
             return (scheme[0] if scheme else "") + "www.example.org"
+        if label == Categorie.ETABLISSEMENT:
+            return self._hospital(span, value)
         if label in _lists():
             choices = _lists()[label]
-            drawn = self._take(label, folded, lambda random: random.choice(choices))
-            if label == Categorie.ETABLISSEMENT and not _LINK.match(value):
-                drawn = _LINK.sub("", drawn, count=1)  # the head word and its link stay in the text
-            return drawn
+            return self._take(label, folded, lambda random: random.choice(choices))
         return f"[{label}]"
+
+    def _hospital(self, span: Span, value: str) -> str:
+        """A name that agrees with the article before it: « clinique de la Haute Combe », « CHU de Val Clair »."""
+        names = _lists()[str(Categorie.ETABLISSEMENT)]
+        inside = _LINK.match(value)
+        before = _LINK_BEFORE.search(self._document.text[max(0, span.start - 8) : span.start])
+        link = self._fold(inside[0] if inside else before[1] if before else "")
+        kind = link if link in names else "du" if link else "des"
+        drawn = self._take(span.label, self._fold(value), lambda random: random.choice(names[kind]))
+        if inside:
+            return inside[0] + drawn
+        return drawn
 
     def _code(self, span: Span, value: str) -> str:
         """The same shape; identities are letters and digits alone, so that separators do not count."""
