@@ -194,6 +194,14 @@ class Nomenclature(Mapping[str, Code]):
             return code
         return self._default(min(candidates, key=lambda child: (_specificity(self._codes[child]), child)))
 
+    def usual_child(self, code: str) -> str | None:
+        """The usual subdivision ("sans plaie", "fermée") of a code that MCO allows as it is, if any."""
+        if self._codes[code].type is MCO.FORBIDDEN:
+            return None
+        children = [c for c in self.children(code) if self._codes[c].type is not MCO.FORBIDDEN]
+        usual = [c for c in children if _USUAL.search(self._codes[c].label)]
+        return usual[0] if len(usual) == 1 else None
+
     def default_leaf(self, code: str) -> str:
         """The code that an unspecified mention of a category gets.
 

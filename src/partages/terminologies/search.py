@@ -25,7 +25,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from partages.terminologies import cim10, kept, words
+from partages.terminologies import cim10, kept, ranking, words
 from partages.terminologies.cim10 import MCO, Hit, Nomenclature
 from partages.terminologies.postings import Postings
 
@@ -49,8 +49,8 @@ class Weights:
     """Factor on "Autres ..."."""
     finer: float = 0.98
     """Factor a level below a code that may itself be used: the coarser one needs no further word."""
-    segment: float = 0.97
-    """Factor on a score reached by a part of the passage only."""
+    usual: float = 0.99
+    """Factor on a phrase credited to the usual subdivision ("sans plaie") of a code that MCO allows."""
 
 
 WEIGHTS = Weights()
@@ -62,8 +62,8 @@ COMMONEST = 0.35
 _CUT = re.compile(r"[\n.;:,()/]|\b(?:avec|et|sur|chez|dans|pour|compliquée?s?|associée?s?)\b", re.IGNORECASE)
 LONGEST = 20_000
 """Characters of a passage that are read; one mention of a diagnosis is never that long."""
-LONG = 6
-"""Canonical words from which the parts of a passage are also searched one by one."""
+MOST_PARTS = 24
+"""Parts of a passage that are also searched one by one."""
 
 
 def grams(tokens: Iterable[str]) -> list[str]:
@@ -190,6 +190,11 @@ class Index:
             self.by_grams = Postings.from_arrays(stored, "grams")
         self._first = np.flatnonzero(np.diff(self._codes, prepend=-1))
         self._present = self._codes[self._first]
+        self._fixed = ranking.fixed(nomenclature)
+        self._categories: dict[str, tuple[int, int]] = {}
+        for number, name in enumerate(self.names):
+            first, _ = self._categories.get(name[:3], (number, number))
+            self._categories[name[:3]] = (first, number + 1)
         self.speller = words.Speller(self.by_words.ids)
         self._demand, self._demanders = _demands(self._phrase_tokens)
         self._against = _opposites(self._phrase_tokens)
@@ -229,13 +234,21 @@ class Index:
             forms = _forms(code.label)
             for tokens in forms:
                 yield Phrase(number, tokens, factor)
+            usual = self.nomenclature.usual_child(name)
+            if usual is not None:
+                for tokens in forms:
+                    yield Phrase(self.numbers[usual], tokens, factor * w.usual)
             leaf = self.nomenclature.default_leaf(name)
             if leaf != name and self.nomenclature[leaf].type is not MCO.FORBIDDEN:
                 for tokens in forms:
                     yield Phrase(self.numbers[leaf], tokens, w.category)
         for name, term in synonyms():
             leaf = self.nomenclature.default_leaf(name)
-            yield Phrase(self.numbers[leaf], tuple(words.canonical(words.expand(term))), w.synonym, True)
+            tokens = tuple(words.canonical(words.expand(term)))
+            yield Phrase(self.numbers[leaf], tokens, w.synonym, True)
+            usual = self.nomenclature.usual_child(leaf)
+            if usual is not None:
+                yield Phrase(self.numbers[usual], tokens, w.synonym * w.usual, True)
 
     def tokens(self, text: str) -> list[str]:
         """Canonical words of a passage, misspelt ones corrected."""
@@ -263,17 +276,24 @@ class Index:
         by_code[self._present] = np.maximum.reduceat(total, self._first)
         return by_code
 
-    def scores(self, text: str) -> Scores:
-        """How near a passage is to each code, in the order of the table, from 0 to 1."""
+    def category(self, number: int) -> tuple[int, int]:
+        """Where the category of a code begins and ends in the table."""
+        start, stop = self._categories[self.names[number][:3]]
+        return start, stop
+
+    def figures(self, text: str) -> ranking.Figures:
+        """What a passage has in common with each code; see ``partages.terminologies.ranking``."""
         text = text[:LONGEST]
         tokens = self.tokens(text)
-        best = self._score(tokens)
-        if len(tokens) >= LONG:
-            parts = {tuple(self.tokens(part)) for part in _CUT.split(text)}
-            for part in sorted(parts):
-                if 0 < len(part) < len(tokens):
-                    np.maximum(best, self.weights.segment * self._score(part), out=best)
-        return best
+        parts = dict.fromkeys(tuple(self.tokens(part)) for part in _CUT.split(words.without_denied(text)))
+        apart = [part for part in parts if part and len(part) < len(tokens)][:MOST_PARTS]
+        whole = self._score(tokens)
+        scores = [self._score(part) for part in apart]
+        return ranking.figures(self._fixed, whole, scores, [len(part) for part in apart])
+
+    def scores(self, text: str) -> Scores:
+        """How near a passage is to each code, in the order of the table, from 0 to 1."""
+        return ranking.likeness(self.figures(text))
 
     def covered(self, tokens: Sequence[str]) -> float:
         """The largest share of any phrase that a passage holds: much cheaper than ``match``."""

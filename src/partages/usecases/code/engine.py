@@ -4,20 +4,18 @@ A mention counts when the text affirms it of the patient, now: what is denied, s
 set aside, and a past disease that has gone is not an associated diagnosis (guide méthodologique MCO, ATIH).
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from partages import context
 from partages.context import Context
 from partages.documents import Document
-from partages.terminologies import words
+from partages.terminologies import ranking, words
 from partages.terminologies.cim10 import MCO, Nomenclature
 from partages.terminologies.search import Index, Match, index
 from partages.usecases.base import Evidence
 from partages.usecases.code.acts import disagreement, read_acts
+from partages.usecases.code.attestation import attested
 from partages.usecases.code.passages import passages
 from partages.usecases.code.roles import rank
 from partages.usecases.code.rules import Mention, listed
@@ -62,22 +60,13 @@ def code(document: Document, options: Options, folder: Path | None = None) -> Co
 
 def _rank(document: Document, options: Options, searched: Index) -> CodeResult:
     asked = searched.nomenclature.lookup(options.code) if options.code else None
-    scores = searched.scores(document.text)
-    hits = searched.rank(scores, options.top)
+    rows = searched.figures(document.text)
+    hits = searched.rank(ranking.likeness(rows), options.top)
     return CodeResult(
         id=document.id,
         codes=[_proposal(searched.nomenclature, hit.code, None, hit.score, []) for hit in hits],
-        attested=None if asked is None else attested(searched, scores, asked.code),
+        attested=None if asked is None else attested(searched, rows, asked.code),
     )
-
-
-def attested(searched: Index, scores: np.ndarray, name: str) -> float:
-    """How surely a passage attests a code, from 0 to 1, from the scores of the whole nomenclature."""
-    own = float(scores[searched.numbers[name]])
-    best = float(scores.max())
-    if best <= 0:
-        return 0.0
-    return round(1 / (1 + math.exp(-(8 * own + 4 * own / best - 6))), 4)
 
 
 def _propose(document: Document, options: Options, searched: Index) -> CodeResult:

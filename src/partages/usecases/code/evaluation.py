@@ -12,7 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from partages.terminologies import ranking
+from partages.terminologies.cim10 import MCO
 from partages.terminologies.search import Index, index
+from partages.usecases.code.attestation import measures, probability
 
 RANKS = (1, 5, 10, 50)
 
@@ -28,11 +31,23 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Shares of passages whose code is among the first n; area under the ROC curve of attestation."""
+    """Shares of passages whose code is among the first n; areas under the ROC curve of attestation.
+
+    Attributes:
+        easy: against the codes of the other passages, other categories only.
+        hard: against the other codes of the category and the wrong codes that the search puts first.
+        pairs: each pair's probability and whether it is right, all kinds.
+    """
 
     count: int
     hits: dict[int, float]
-    auc: float
+    easy: float
+    hard: float
+    pairs: tuple[tuple[float, bool], ...]
+
+
+SIBLINGS = 5
+"""Codes of the same category, and as many of the nearest wrong ones, that make hard pairs."""
 
 
 def read(path: Path) -> list[Case]:
@@ -56,19 +71,72 @@ def area(positive: Sequence[float], negative: Sequence[float]) -> float:
     return float((below + upto).sum() / 2 / len(positive) / len(negative))
 
 
-def evaluate(searched: Index, cases: Sequence[Case]) -> Figures:
-    """Negatives: each passage with the codes of the other passages."""
-    from partages.usecases.code.engine import attested
+def siblings(searched: Index, name: str) -> list[str]:
+    """Other codes of the category that MCO allows, the nearest in the table first."""
+    number = searched.numbers[name]
+    start, stop = searched.category(number)
+    near = sorted(range(start, stop), key=lambda other: abs(other - number))
+    return [
+        searched.names[i]
+        for i in near
+        if i != number and searched.nomenclature[searched.names[i]].type is not MCO.FORBIDDEN
+    ][:SIBLINGS]
 
-    found = ranks(searched, cases)
-    positive, negative = [], []
+
+def hard(searched: Index, rows: ranking.Figures, name: str) -> list[str]:
+    """Wrong codes that are hard to tell from the right one, for a passage whose figures are given."""
+    above = {name, *searched.nomenclature[name].parents}
+    first = [hit.code for hit in searched.rank(ranking.likeness(rows), 2 * SIBLINGS)]
+    return list(
+        dict.fromkeys(
+            [*siblings(searched, name), *(code for code in first if code not in above)][: 2 * SIBLINGS]
+        )
+    )
+
+
+def evaluate(searched: Index, cases: Sequence[Case]) -> Figures:
+    """Ranks, and attestation of the right code, of the other passages' codes, and of codes hard to tell apart."""
+    learned = ranking.weights("attested")
     others = sorted({case.code for case in cases})
+    found: list[int] = []
+    sides: dict[str, list[float]] = {"right": [], "easy": [], "hard": []}
     for case in cases:
-        scores = searched.scores(case.passage)
-        positive.append(attested(searched, scores, case.code))
-        negative += [attested(searched, scores, other) for other in others if other[:3] != case.code[:3]]
+        rows = searched.figures(case.passage)
+        scores = ranking.likeness(rows)
+        found.append(int((scores >= scores[searched.numbers[case.code]]).sum()))
+        for side, names in (
+            ("right", [case.code]),
+            ("easy", [other for other in others if other[:3] != case.code[:3]]),
+            ("hard", hard(searched, rows, case.code)),
+        ):
+            measured = measures(searched, rows, [searched.numbers[name] for name in names])
+            sides[side] += probability(measured, learned).tolist()
     hits = {n: sum(rank <= n for rank in found) / len(found) for n in RANKS}
-    return Figures(len(cases), hits, area(positive, negative))
+    pairs = [(value, side == "right") for side, values in sides.items() for value in values]
+    return Figures(
+        len(cases),
+        hits,
+        area(sides["right"], sides["easy"]),
+        area(sides["right"], sides["hard"]),
+        tuple(pairs),
+    )
+
+
+def reliability(pairs: Sequence[tuple[float, bool]], steps: int = 5) -> list[tuple[float, float, int]]:
+    """By slice of probability: mean probability, share that is right, pairs.
+
+    Right and wrong pairs weigh the same in all, as in training: the share is that of a half-and-half mix.
+    """
+    values, right = np.array([p for p, _ in pairs]), np.array([r for _, r in pairs])
+    weight = np.where(right, 0.5 / right.sum(), 0.5 / (~right).sum())
+    out = []
+    for step in range(steps):
+        inside = (values >= step / steps) & ((values < (step + 1) / steps) | (step == steps - 1))
+        if inside.any():
+            mass = weight[inside]
+            mean = float((values[inside] * mass).sum() / mass.sum())
+            out.append((mean, float(mass[right[inside]].sum() / mass.sum()), int(inside.sum())))
+    return out
 
 
 def main(path: str, *show: str) -> None:
@@ -79,7 +147,11 @@ def main(path: str, *show: str) -> None:
         chosen = [case for case in cases if case.split == split]
         figures = evaluate(searched, chosen)
         hits = "  ".join(f"@{n} {value:.3f}" for n, value in figures.hits.items())
-        sys.stdout.write(f"{split:8} n={figures.count}  {hits}  AUC {figures.auc:.4f}\n")
+        sys.stdout.write(
+            f"{split:8} n={figures.count}  {hits}  AUC easy {figures.easy:.4f} hard {figures.hard:.4f}\n"
+        )
+        for mean, share, count in reliability(figures.pairs):
+            sys.stdout.write(f"    said {mean:.2f}, right {share:.2f} ({count} pairs)\n")
         if split in show:
             for case, rank in zip(chosen, ranks(searched, chosen), strict=True):
                 if rank > 1:
