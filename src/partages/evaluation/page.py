@@ -1,0 +1,219 @@
+"""Results as one HTML page: no script, no network, forest plots in SVG, no text of any document."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from partages.evaluation.kinds import kind_named
+from partages.evaluation.robustness import KINDS as ALTERATIONS
+
+STYLE = """
+:root{color-scheme:light}body{font:16px/1.5 system-ui,sans-serif;color:#1b1f24;background:#fff;max-width:62rem;margin:2rem auto;
+padding:0 1rem}h1{font-size:1.7rem}h2{font-size:1.25rem;margin-top:2.2rem;border-bottom:2px solid #c9ced6}
+table{border-collapse:collapse;width:100%;margin:.8rem 0}caption{text-align:left;font-weight:600;padding:.3rem 0}
+th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #c9ced6}td+td,th+th{text-align:right;
+font-variant-numeric:tabular-nums}.warn{border-left:.35rem solid #9a3412;padding:.5rem .9rem;background:#fff6ed}
+svg{max-width:100%;height:auto}svg text{font:13px system-ui,sans-serif;fill:#1b1f24}code{overflow-wrap:anywhere}
+@media print{body{margin:0;max-width:none}tr,svg{break-inside:avoid}}
+"""  # noqa: E501
+TRAITS = {
+    "length": "longueur (quartile)",
+    "specialty": "spécialité",
+    "sex": "sexe",
+    "age": "âge",
+    "year": "année",
+    "type": "type de document",
+}
+LABEL_WIDTH, PLOT_WIDTH, ROW = 330, 420, 26
+Figure = Mapping[str, float | None]
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}".replace(".", ",") + "\u202f%"
+
+
+def bounds(figure: Figure) -> str:
+    if figure["low"] is None:
+        return "–"
+    return f"{percent(figure['low'])} à {percent(figure['high'])}"
+
+
+def forest(rows: Sequence[tuple[str, Figure]], title: str, low: float = 0.0, high: float = 1.0) -> str:
+    """A forest plot: one line a row, a square for the figure, a bar for its interval."""
+
+    def place(value: float) -> float:
+        return round(LABEL_WIDTH + PLOT_WIDTH * (min(max(value, low), high) - low) / (high - low), 1)
+
+    height = ROW * (len(rows) + 1) + 10
+    width = LABEL_WIDTH + PLOT_WIDTH + 90
+    parts = [f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">']
+    for step in range(5):
+        value = low + (high - low) * step / 4
+        parts.append(
+            f'<line x1="{place(value)}" x2="{place(value)}" y1="4" y2="{height - ROW}" stroke="#dfe3e8"/>'
+            f'<text x="{place(value)}" y="{height - 8}" text-anchor="middle">{100 * value:.0f}</text>'
+        )
+    if low < 0 < high:
+        parts.append(f'<line x1="{place(0)}" x2="{place(0)}" y1="4" y2="{height - ROW}" stroke="#1b1f24"/>')
+    for number, (name, figure) in enumerate(rows):
+        middle = ROW * number + 17
+        parts.append(f'<text x="0" y="{middle + 4}">{escape(name)}</text>')
+        if figure["value"] is None:
+            parts.append(f'<text x="{LABEL_WIDTH}" y="{middle + 4}">non défini</text>')
+            continue
+        if figure["low"] is not None and figure["high"] is not None:
+            left, right = place(figure["low"]), place(figure["high"])
+            parts.append(
+                f'<line x1="{left}" x2="{right}" y1="{middle}" y2="{middle}" stroke="#1f5fa8" stroke-width="3"/>'
+            )
+        at = place(figure["value"])
+        parts.append(
+            f'<rect x="{at - 4}" y="{middle - 4}" width="8" height="8" fill="#123a6b"/>'
+            f'<text x="{LABEL_WIDTH + PLOT_WIDTH + 14}" y="{middle + 4}">{percent(figure["value"])}</text>'
+        )
+    return "".join([*parts, "</svg>"])
+
+
+def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; cells are escaped."""
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def wrap(title: str, parts: Sequence[str]) -> str:
+    """A whole page."""
+    return (
+        '<!doctype html><html lang="fr"><head><meta charset="utf-8">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main><h1>{escape(title)}</h1>"
+        + "".join(parts)
+        + "</main></body></html>\n"
+    )
+
+
+def page(results: Sequence[Mapping[str, Any]], comparison: Mapping[str, Any] | None = None) -> str:
+    """The report of one run, or of several on the same use case with their leaderboard."""
+    kind = kind_named(results[0]["usecase"])
+    parts = []
+    if len(results) > 1:
+        first = kind.headlines[0]
+        ordered = sorted(results, key=lambda r: -(r["figures"][first.key]["value"] or 0))
+        parts.append("<h2>Classement</h2>")
+        parts.append(
+            table(
+                first.name,
+                ("Moteur", "Valeur", "Intervalle à 95 %"),
+                [
+                    (
+                        str(r["engine"]),
+                        percent(r["figures"][first.key]["value"]),
+                        bounds(r["figures"][first.key]),
+                    )
+                    for r in ordered
+                ],
+            )
+        )
+    if comparison:
+        names = comparison["engines"]
+        rows = [(head.name, comparison["differences"][head.key]) for head in kind.headlines]
+        parts.append(f"<h2>{escape(names[0])} moins {escape(names[1])}, mêmes documents</h2>")
+        parts.append(forest(rows, "Différences appariées et intervalles à 95 %", -0.5, 0.5))
+        if comparison["mcnemar"]:
+            found = comparison["mcnemar"]
+            parts.append(
+                f"<p>McNemar exact : {found['only_first']} documents justes dans le premier seul, "
+                f"{found['only_second']} dans le second seul, p = {found['p']:.4f}.</p>".replace("0.", "0,")
+            )
+    for result in results:
+        parts += _one(result)
+    return wrap(f"Évaluation : {kind.name}", parts)
+
+
+def _one(result: Mapping[str, Any]) -> list[str]:
+    kind = kind_named(result["usecase"])
+    figures = result["figures"]
+    shown = [(head.name, figures[head.key]) for head in kind.headlines]
+    parts = [f"<h2>Moteur {escape(str(result['engine']))}</h2>"]
+    parts.append(
+        f"<p>{result['documents']} documents, {result['failed']} en échec (comptés comme vides). Intervalles à "
+        f"95\u202f% par rééchantillonnage des documents, {result['draws']} tirages.</p>"
+    )
+    parts += [f'<p class="warn">{escape(warning)}</p>' for warning in result.get("warnings", ())]
+    parts.append(forest(shown, "Mesures et intervalles à 95 %"))
+    parts.append(
+        table(
+            "Chiffres",
+            ("Mesure", "Valeur", "Intervalle à 95 %"),
+            [(name, percent(figure["value"]), bounds(figure)) for name, figure in shown],
+        )
+    )
+    categories = [name.partition(":")[2] for name in figures if name.startswith("exact_f1:")]
+    categories = [label for label in categories if figures[f"exact_f1:{label}"]["value"] is not None]
+    if categories:
+        empty: Figure = {"value": None, "low": None, "high": None}
+        covered = {label: figures.get(f"full_coverage_recall:{label}", empty) for label in categories}
+        parts.append(
+            table(
+                "Par catégorie",
+                ("Catégorie", "F1 exact", "Intervalle", "Rappel, couverture complète", "Intervalle"),
+                [
+                    (
+                        label,
+                        percent(figures[f"exact_f1:{label}"]["value"]),
+                        bounds(figures[f"exact_f1:{label}"]),
+                        percent(covered[label]["value"]),
+                        bounds(covered[label]),
+                    )
+                    for label in categories
+                ],
+            )
+        )
+    if "seconds_saved" in figures and figures["seconds_saved"]["value"] is not None:
+        seconds = figures["seconds_saved"]["value"]
+        parts.append(
+            f"<p>Temps gagné, estimé : <strong>{seconds:.0f} s par document</strong> ".replace(".", ",")
+            + "(modèle des frappes, Card, Moran et Newell 1980 : un usager expert qui corrige l'ébauche, contre "
+            "le même travail sans elle ; ni hésitation, ni interruption).</p>"
+        )
+    if result["breakdowns"]:
+        parts.append(
+            table(
+                f"{kind.headlines[0].name}, par groupe ; écart avec tous les autres documents",
+                ("Groupe", "Documents", "Valeur", "Écart", "Intervalle corrigé", "Signalé"),
+                [
+                    (
+                        f"{TRAITS.get(entry['by'], entry['by'])} : {entry['group']}",
+                        str(entry["documents"]),
+                        percent(entry["value"]),
+                        percent(entry["gap"]["value"]) if entry["gap"] else "–",
+                        bounds(entry["gap"]) if entry["gap"] else "–",
+                        "oui" if entry["flagged"] else "",
+                    )
+                    for entry in result["breakdowns"]
+                ],
+            )
+        )
+    if result.get("robustness"):
+        parts.append(
+            table(
+                f"Robustesse : {kind.headlines[0].name}",
+                ("Texte", "Valeur", "Texte d'origine"),
+                [
+                    (
+                        ALTERATIONS[name],
+                        percent(found[kind.headlines[0].key]["value"]),
+                        percent(found[kind.headlines[0].key]["reference"]),
+                    )
+                    for name, found in result["robustness"].items()
+                ],
+            )
+        )
+    facts = {**result["cost"], **result["provenance"]}
+    parts.append(
+        table(
+            "Coût, versions, empreintes", ("Élément", "Valeur"), [(k, str(v)) for k, v in facts.items() if v]
+        )
+    )
+    return parts
