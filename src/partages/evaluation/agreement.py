@@ -1,7 +1,8 @@
 """Agreement between annotators: Cohen's kappa, Krippendorff's alpha, F1 of entities.
 
 Cohen 1960 (Educ. Psychol. Meas. 20:37); Krippendorff 2011 (nominal alpha, missing values allowed); entity F1,
-Hripcsak & Rothschild 2005: kappa has no meaning for spans, whose absences cannot be counted. Intervals draw documents.
+Hripcsak & Rothschild 2005: kappa has no meaning for spans, whose absences cannot be counted.
+Intervals draw documents.
 """
 
 from collections.abc import Hashable, Mapping, Sequence

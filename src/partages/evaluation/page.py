@@ -15,7 +15,7 @@ th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #c9ced6}td+td,
 font-variant-numeric:tabular-nums}.warn{border-left:.35rem solid #9a3412;padding:.5rem .9rem;background:#fff6ed}
 svg{max-width:100%;height:auto}svg text{font:13px system-ui,sans-serif;fill:#1b1f24}code{overflow-wrap:anywhere}
 @media print{body{margin:0;max-width:none}tr,svg{break-inside:avoid}}
-"""  # noqa: E501
+"""
 TRAITS = {
     "length": "longueur (quartile)",
     "specialty": "spécialité",
@@ -217,3 +217,57 @@ def _one(result: Mapping[str, Any]) -> list[str]:
         )
     )
     return parts
+
+
+def site_page(result: Mapping[str, Any]) -> str:
+    """What a human reads before the file leaves a hospital: all of it."""
+    parts = [
+        f"<p>Site {escape(result['site'])}, protocole « {escape(result['protocol']['title'])} », version "
+        f"{escape(result['protocol']['version'])}, empreinte <code>{escape(result['protocol']['sha256'])}</code>.</p>"
+        "<p>Tout ce que contient le fichier JSON est montré ici. Les effectifs de moins de "
+        f"{result['smallest_cell']} documents sont masqués, avec ceux qui permettraient de les déduire.</p>"
+    ]
+    for entry in result["evaluations"]:
+        names = {head.key: head.name for head in kind_named(entry["usecase"]).headlines}
+        failed = "masqué" if entry["failed"] is None else entry["failed"]
+        parts.append(f"<h2>{escape(entry['usecase'])}, moteur {escape(entry['engine'])}</h2>")
+        parts.append(f"<p>{entry['documents']} documents, en échec : {failed}.</p>")
+        parts.append(
+            forest([(names.get(key, key), figure) for key, figure in entry["figures"].items()], "Chiffres")
+        )
+        parts.append(
+            table(
+                "Chiffres",
+                ("Mesure", "Valeur", "Intervalle à 95 %"),
+                [(names.get(k, k), percent(f["value"]), bounds(f)) for k, f in entry["figures"].items()],
+            )
+        )
+        for caption, cells in (("Contrôles de la référence", entry["checks"]), ("Strates", entry["strata"])):
+            parts.append(
+                table(
+                    caption,
+                    ("", "Documents"),
+                    [(name, "masqué" if count is None else str(count)) for name, count in cells.items()],
+                )
+            )
+    return wrap("Résultats d'un site, à relire avant envoi", parts)
+
+
+def merged_page(result: Mapping[str, Any]) -> str:
+    """The multi-centre result, a forest plot a figure."""
+    parts = [
+        f"<p>Protocole « {escape(result['protocol']['title'])} », {escape(result['protocol']['version'])}.</p>"
+    ]
+    for entry in result["evaluations"]:
+        names = {head.key: head.name for head in kind_named(entry["usecase"]).headlines}
+        parts.append(f"<h2>{escape(entry['usecase'])}, moteur {escape(entry['engine'])}</h2>")
+        parts.append(f"<p>{entry['documents']} documents.</p>")
+        for key, figure in entry["figures"].items():
+            spread = figure["heterogeneity"]
+            rows = [*figure["sites"].items(), ("Ensemble (effets aléatoires)", figure["pooled"])]
+            parts.append(f"<h3>{escape(names.get(key, key))}</h3>{forest(rows, names.get(key, key))}")
+            parts.append(
+                f"<p>Hétérogénéité : I² = {percent(spread['i2'])}, τ² = {spread['tau2']}, Q = {spread['q']} "
+                f"({spread['degrees']} degrés de liberté).</p>"
+            )
+    return wrap("Résultats de plusieurs sites", parts)
