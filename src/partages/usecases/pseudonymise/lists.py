@@ -13,7 +13,7 @@ from partages.usecases.pseudonymise.places import town_key
 from partages.usecases.pseudonymise.schema import Categorie
 
 _LIST_LABEL = re.compile(
-    r"(?:^|\n|[.;] ?|  )[ \-•*]*(?:[ÉE]taient )?(?:m[ée]decins? pr[ée]sents?|pr[ée]sente?s?|absente?s?|excus[ée]e?s?|participante?s?|biologistes?(?: m[ée]dicaux)?|m[ée]decins?|aides?(?: op[ée]ratoires?)?|1er aide|2e aide|copies?(?: [àa])?|destinataires?|staff|op[ée]rateurs?|chirurgiens?|anesth[ée]sistes?|internes?|externes?|correspondants?|praticiens?)\s?(?:\([^)\n]{0,20}\))?\s?[:=]\s{0,4}(?P<items>[^\n]{2,160})",
+    r"(?:(?<=\n)|^|(?<=[.;•*-])|(?<=[.;•*-] )|(?<=  ))(?:[ÉE]taient )?(?:m[ée]decins? pr[ée]sents?|pr[ée]sente?s?|absente?s?|excus[ée]e?s?|participante?s?|biologistes?(?: m[ée]dicaux)?|m[ée]decins?|aides?(?: op[ée]ratoires?)?|1er aide|2e aide|copies?(?: [àa])?|destinataires?|staff|op[ée]rateurs?|chirurgiens?|anesth[ée]sistes?|internes?|externes?|correspondants?|praticiens?)\s?(?:\([^)\n]{0,20}\))?\s?[:=]\s{0,4}(?P<items>[^\n]{2,160})",
     re.I,
 )
 _ITEM = re.compile(rf"(?:^|[,;/]| et | - |\s{{2,}})\s{{0,3}}(?:{_TITLE}\.?\s?)?(?=[{_U}]|d[eu'])")
