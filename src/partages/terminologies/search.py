@@ -54,8 +54,8 @@ class Weights:
 
 
 WEIGHTS = Weights()
-OPPOSITE = math.log(0.8)
-"""Factor, as a logarithm, on a phrase that says the opposite of the passage."""
+OPPOSITE = 0.8
+"""Factor on a phrase that says the opposite of the passage."""
 GRAMS = (2, 3, 4)
 COMMONEST = 0.35
 """Share of phrases above which a 2-4-gram is left out: it costs much and tells little."""
@@ -196,7 +196,8 @@ class Index:
             first, _ = self._categories.get(name[:3], (number, number))
             self._categories[name[:3]] = (first, number + 1)
         self.speller = words.Speller(self.by_words.ids)
-        self._demand, self._demanders = _demands(self._phrase_tokens)
+        demand, self._demanders = _demands(self._phrase_tokens)
+        self._asked = self._factor * np.exp(demand)
         self._against = _opposites(self._phrase_tokens)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -255,23 +256,27 @@ class Index:
         expanded = words.expand(words.without_denied(text))
         return [self.speller.correct(word) for word in words.canonical(expanded)]
 
-    def _by_phrase(self, tokens: Sequence[str]) -> tuple[Scores, Scores]:
-        """Score of each phrase, and share of each that the passage covers."""
+    def _by_phrase(self, tokens: Sequence[str], by_letters: bool = True) -> tuple[Scores, Scores]:
+        """Score of each phrase, and share of each that the passage covers.
+
+        Args:
+            by_letters: compare 2-4-grams too; else words count for them, at half the cost.
+        """
         w = self.weights
         cosine, covered = self.by_words.scores(tokens)
-        near, _ = self.by_grams.scores(grams(tokens))
+        near = self.by_grams.scores(grams(tokens))[0] if by_letters else cosine
         total = w.words * cosine + w.coverage * covered * np.minimum(1, 2 * cosine) + w.characters * near
-        demand = self._demand.copy()
+        asked = self._asked.copy()
         for token in set(tokens) & self._demanders.keys():
             holding, penalty = self._demanders[token]
-            demand[holding] -= penalty
+            asked[holding] *= math.exp(-penalty)
         for said, denied, holding in self._against:
             if said in tokens and denied not in tokens:
-                demand[holding] += OPPOSITE
-        return total * self._factor * np.exp(demand), covered
+                asked[holding] *= OPPOSITE
+        return total * asked, covered
 
-    def _score(self, tokens: Sequence[str]) -> Scores:
-        total, _ = self._by_phrase(tokens)
+    def _score(self, tokens: Sequence[str], by_letters: bool = True) -> Scores:
+        total, _ = self._by_phrase(tokens, by_letters)
         by_code = np.zeros(len(self.names), np.float32)
         by_code[self._present] = np.maximum.reduceat(total, self._first)
         return by_code
@@ -288,7 +293,7 @@ class Index:
         parts = dict.fromkeys(tuple(self.tokens(part)) for part in _CUT.split(words.without_denied(text)))
         apart = [part for part in parts if part and len(part) < len(tokens)][:MOST_PARTS]
         whole = self._score(tokens)
-        scores = [self._score(part) for part in apart]
+        scores = [self._score(part, by_letters=False) for part in apart]
         return ranking.figures(self._fixed, whole, scores, [len(part) for part in apart])
 
     def scores(self, text: str) -> Scores:
