@@ -304,3 +304,83 @@ def sample_command(table: Path, size: int, by: str, how: Any, seed: int) -> None
     writer = csv.DictWriter(sys.stdout, list(rows[0]), extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
+
+
+@evaluate.command("model", help="Mesure un modèle de langue : questions médicales, ou bits par caractère.")
+@click.argument("name", metavar="MODÈLE|embedded")
+@click.option("--server", help="Adresse d'un serveur compatible OpenAI ; par défaut, PARTAGES_GENERATOR.")
+@click.option("--base", is_flag=True, help="Modèle de base : il continue un texte, sans conversation.")
+@click.option("--data", type=FILE, help="Questions FrenchMedMCQA (JSON).")
+@click.option(
+    "--task",
+    type=click.Choice(["frenchmedmcqa_single", "frenchmedmcqa_multiple"]),
+    default="frenchmedmcqa_single",
+    show_default=True,
+    help="Questions à une réponse juste, ou toutes.",
+)
+@click.option("--limit", type=click.IntRange(1), help="Premières questions seulement.")
+@click.option(
+    "--bits-per-character",
+    "texts",
+    is_flag=True,
+    help="Bits par caractère des textes donnés, modèle intégré.",
+)
+@click.option(
+    "--max-characters", type=click.IntRange(100), default=4000, show_default=True, help="Par texte."
+)
+@click.argument("paths", nargs=-1, metavar="[FICHIER...]", type=FILE)
+@click.option("--output", "-o", type=FILE, help="Résultat complet en JSON.")
+@FORMAT
+def model_command(
+    name: str,
+    server: str | None,
+    base: bool,
+    data: Path | None,
+    task: str,
+    limit: int | None,
+    texts: bool,
+    max_characters: int,
+    paths: tuple[Path, ...],
+    output: Path | None,
+    output_format: str,
+) -> None:
+    """Measure a model, print, and write what was asked for."""
+    from partages.evaluation import language_models as measure
+    from partages.models.embedded import EmbeddedGenerator
+    from partages.settings import Settings
+
+    settings = Settings()
+    if texts != bool(paths) or bool(data) == texts:
+        raise UsageError("Donnez --data FICHIER, ou --bits-per-character suivi de fichiers de texte.")
+    if texts:
+        if name != "embedded":
+            raise UsageError("--bits-per-character porte sur « embedded » (ou PARTAGES_MODEL_FILE).")
+        result = measure.bits_per_character(settings, paths, max_characters)
+        lines = [
+            f"  {label:<42} {found['bits_per_character']:.4f} bits par caractère".replace(".", ",")
+            for label, found in [*result["files"].items(), ("total", result["total"])]
+        ]
+    else:
+        assert data
+        started = None
+        if name == "embedded":
+            started = EmbeddedGenerator(settings)
+            url, name, key, base = started.url, started.name, started.api_key, started.is_base
+        else:
+            url, key = server or settings.generator, settings.api_key.get_secret_value()
+            if not url.startswith(("http://", "https://")):
+                raise UsageError("Donnez l'adresse du serveur : --server http://127.0.0.1:8080/v1.")
+        model = measure.Model(url, name, key, settings.generator_timeout, base)
+        try:
+            result = measure.evaluate_questions(model, data, task, limit)
+        finally:
+            model.close()
+            if started:
+                started.close()
+        lines = [_line(label, figure) for label, figure in result["figures"].items()]
+    if output:
+        write(output, _dump(result) + "\n")
+    if output_format == "json":
+        click.echo(_dump({key: value for key, value in result.items() if key != "answers"}))
+        return
+    click.echo("\n".join([str(result["model"]), *lines]))

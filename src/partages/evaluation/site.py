@@ -1,8 +1,9 @@
 """The site kit: a hospital scores inside, and lets out one small signed file of aggregated figures.
 
 What leaves: figures of the protocol with intervals and variances, numbers of documents by
-stratum, versions and hashes. What never leaves: a text, an identifier, a row of one document. A cell under 11 documents is
-suppressed (threshold of the SNDS for exports), and another with it when the first could be deduced.
+stratum, versions and hashes. What never leaves: a text, an identifier, a row of one
+document. A cell under 11 documents is suppressed (threshold of the SNDS for exports), and another with
+it when the first could be deduced.
 Every string of the file comes from the protocol, this program or closed lists, none from the documents.
 """
 
