@@ -78,9 +78,9 @@ def _rows(text: str) -> Iterator[Finding]:
         at = start
         spans: list[tuple[int, int, str]] = []
         for index, field in enumerate(fields):
-            match = _FIELD.fullmatch(field)
-            if match and (index in columns or (not columns and index < 3 and not is_medical(match["value"]))):
-                value = match["value"]
+            named_field = _FIELD.fullmatch(field)
+            if named_field and (index in columns or (not columns and index < 3 and not is_medical(named_field["value"]))):
+                value = named_field["value"]
                 folded = fold(value)
                 if (
                     folded not in listed("termes")
@@ -88,7 +88,7 @@ def _rows(text: str) -> Iterator[Finding]:
                     and not is_acronym(value)
                     and value.count(" ") < 4
                 ):
-                    spans.append((at + match.start("value"), at + match.end("value"), value))
+                    spans.append((at + named_field.start("value"), at + named_field.end("value"), value))
             elif (
                 _NUMBER.fullmatch(field)
                 and sum(map(str.isdigit, field)) >= 5
@@ -105,10 +105,10 @@ def _rows(text: str) -> Iterator[Finding]:
                     "table",
                     {"RoleLOC": "Patient"} if code else {"CodeType": "AUTRE", "RoleNUM": "Patient"},
                 )
-            elif match and index > 3 and town_key(match["value"]) in communes():
+            elif named_field and index > 3 and town_key(named_field["value"]) in communes():
                 yield Finding(
-                    at + match.start("value"),
-                    at + match.end("value"),
+                    at + named_field.start("value"),
+                    at + named_field.end("value"),
                     Categorie.VILLE,
                     0.72,
                     "table",

@@ -20,6 +20,7 @@ from partages.usecases.pseudonymise.gazetteers import (
 from partages.usecases.pseudonymise.identifiers import line_before
 from partages.usecases.pseudonymise.persons import _PREFIX_OF_EPONYM
 from partages.usecases.pseudonymise.schema import Categorie
+from partages.usecases.pseudonymise.wording import has_any, telling_words
 
 _U = "A-ZÀ-ÖØ-ÞŒ"
 _WORD = rf"(?:[dl]'|[DL]')?[{_U}][\wÀ-ÿ']{{0,30}}(?:-[\wÀ-ÿ']{{1,25}}){{0,6}}"
@@ -99,7 +100,7 @@ _PLACE_LABEL = re.compile(
 
 def find_hospitals(text: str) -> Iterator[Finding]:
     """Propose hospital names, without their head word nor the preposition after it."""
-    for match in _famous().finditer(text):
+    for match in _famous().finditer(text) if has_any(text, _entries("hopitaux.txt")) else ():
         if not _PREFIX_OF_EPONYM.search(text[max(0, match.start() - 30) : match.start()]):
             yield Finding(
                 *match.span("name"),
@@ -138,7 +139,8 @@ def find_hospitals(text: str) -> Iterator[Finding]:
                 {"RoleLOC": "Hopital"},
             )
     at = 0
-    while match := _HOSPITAL.search(text, at):
+    while headed := _HOSPITAL.search(text, at):
+        match = headed
         at = match.start("name")
         name = match.group("name")
         if _NOT_A_HEAD.search(text[max(0, match.start() - 20) : match.start()]):
@@ -577,6 +579,20 @@ def _plain_jobs() -> re.Pattern[str]:
 
 
 @cache
+def _entries(name: str) -> frozenset[str]:
+    """The telling words of a list; of occupations, in the plural too."""
+    words = telling_words({entry for line in gazetteers._lines(name) for entry in line.split(",")})
+    return words | {word + "s" for word in words} if name.startswith("professions") else words
+
+
+_OF_WORK = frozenset({"profession", "metier", "emploi"})
+_OF_FAMILY = frozenset(
+    "situation etat statut marie mariee maries remarie remariee divorce divorcee divorces pacse pacsee celibataire veuf veuve separe separee separes concubinage concubin concubine "
+    "fiance fiancee union couple vit suis seul seule pere mere maman papa enfant enfants parents famille fratrie".split()
+)
+
+
+@cache
 def _famous() -> re.Pattern[str]:
     names = {
         entry.strip()
@@ -632,23 +648,33 @@ def _jobs() -> re.Pattern[str]:
 
 def find_social(text: str) -> Iterator[Finding]:
     """Propose countries, nationality, family situation and occupation."""
-    for match in _countries().finditer(text):
+    for match in _countries().finditer(text) if has_any(text, _entries("pays.txt")) else ():
         if _NOT_A_COUNTRY_BEFORE.search(text[max(0, match.start() - 24) : match.start()]):
             continue
         yield Finding(*match.span(), Categorie.PAYS, 0.8, "country", {"RoleLOC": "Patient"})
-    for match in _DEMONYM.finditer(text):
+    demonyms = has_any(text, listed("nationalites"))
+    for match in _DEMONYM.finditer(text) if demonyms else ():
         if fold(match["value"]) in listed("nationalites"):
             yield Finding(*match.span("value"), Categorie.NATIONALITE, 0.75, "demonym")
-    for pattern in (_jobs(), _plain_jobs(), _BELIEF, _STANDING):
+    working: tuple[re.Pattern[str], ...] = (
+        (_jobs(), _plain_jobs()) if has_any(text, _entries("professions.txt")) else ()
+    )
+    for pattern in (*working, _BELIEF, _STANDING):
         for match in pattern.finditer(text):
             yield Finding(*match.span("value"), Categorie.IDENTITE_SOCIALE, 0.75, "occupation")
-    for match in _HOUSEHOLD.finditer(text):
+    for match in _HOUSEHOLD.finditer(text) if has_any(text, _OF_FAMILY) else ():
         yield Finding(*match.span("value"), Categorie.SITUATION_FAMILIALE, 0.7, "household")
     for pattern, label in (
         (_NATIONALITY, Categorie.NATIONALITE),
         (_FAMILY, Categorie.SITUATION_FAMILIALE),
         (_WORK, Categorie.IDENTITE_SOCIALE),
     ):
+        if (
+            (pattern is _FAMILY and not has_any(text, _OF_FAMILY))
+            or (pattern is _WORK and not working and not has_any(text, _OF_WORK))
+            or (pattern is _NATIONALITY and not demonyms)
+        ):
+            continue
         for match in pattern.finditer(text):
             group = next(name for name, value in match.groupdict().items() if value)
             value = match.group(group).rstrip()

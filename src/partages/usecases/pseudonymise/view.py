@@ -126,7 +126,9 @@ def _parted(text: str, origin: list[int] | None) -> tuple[str, list[int] | None]
     cuts = [match.start() for match in _GLUED.finditer(text) if not _in_address(text, match.start())]
     if not cuts:
         return text, origin
-    pieces, places, at = [], [], 0
+    pieces: list[str] = []
+    places: list[int] = []
+    at = 0
     for cut in cuts:
         pieces.append(text[at:cut])
         places.extend(range(at, cut))
