@@ -23,6 +23,8 @@ SOURCES = (
     ROOT / "benchmarks" / "data" / "passages" / "clinical.tsv",
     ROOT / "tests" / "usecases" / "code" / "golden" / "passages.tsv",
 )
+NOTHING = ROOT / "benchmarks" / "data" / "passages" / "nothing.txt"
+"""Lines of reports that attest no code."""
 OUT = ROOT / "src" / "partages" / "terminologies" / "data" / "ranking.json"
 CANDIDATES = 300
 """Codes set against the right one, for each passage."""
@@ -107,6 +109,10 @@ def fit_attested(searched: Index, cases: Sequence[Case]) -> np.ndarray:
     """Logistic regression on pairs; right, easy wrong and hard wrong ones weigh 2, 1 and 1 in all."""
     others = sorted({case.code for case in cases})
     right, easy, close = [], [], []
+    for passage in NOTHING.read_text(encoding="utf-8").splitlines():
+        rows = searched.figures(passage)
+        first = [searched.numbers[hit.code] for hit in searched.rank(ranking.likeness(rows), 10)]
+        close.append(attestation.measures(searched, rows, first))
     for case in cases:
         rows = searched.figures(case.passage)
         for side, names in (
@@ -130,7 +136,9 @@ def fit_attested(searched: Index, cases: Sequence[Case]) -> np.ndarray:
         value = (mass * (np.logaddexp(0, z) - y * z)).sum() + (penalty * weights**2).sum() / 2
         return value, x.T @ (mass * (1 / (1 + np.exp(-z)) - y)) + penalty * weights
 
-    return np.asarray(minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B").x)
+    # A higher score never makes a code less attested, nor does a smaller lead of others.
+    bounds = [(0, None), (None, 0), (None, 0), (None, 0), (0, None), (None, None)]
+    return np.asarray(minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x)
 
 
 def write(stored: dict[str, object]) -> None:

@@ -47,6 +47,9 @@ class UnknownCode(UsageError):
     title = "Code CIM-10 inconnu"
 
 
+_RETIRED = re.compile(r"\*{3} SU(\d\d) \*{3} ?")
+
+
 @dataclass(frozen=True, slots=True)
 class Code:
     """One line of the table.
@@ -69,6 +72,17 @@ class Code:
     def retired(self) -> bool:
         """Withdrawn by ATIH: its labels begin with ``*** SU`` and the year."""
         return self.label.startswith("***")
+
+    @property
+    def retired_in(self) -> int | None:
+        """Year from which ATIH withdrew it, None when it is in use."""
+        found = _RETIRED.match(self.label)
+        return 2000 + int(found.group(1)) if found else None
+
+    @property
+    def title(self) -> str:
+        """The long label without the mark of withdrawal."""
+        return _RETIRED.sub("", self.label)
 
     @property
     def dotted(self) -> str:

@@ -43,6 +43,7 @@ class Weights:
     category: float = 0.97
     """Factor on a phrase that is a category's label, credited to its default leaf."""
     forbidden: float = 0.55
+    retired: float = 0.5
     external: float = 0.75
     never_principal: float = 0.97
     residual: float = 0.96
@@ -219,7 +220,9 @@ class Index:
         w = self.weights
         for name, code in self.nomenclature.items():
             number = self.numbers[name]
-            if code.retired:
+            if code.retired:  # never before the codes in use, but a passage may still attest one
+                for tokens in _forms(code.title):
+                    yield Phrase(number, tokens, w.retired)
                 continue
             factor = {
                 MCO.FREE: 1.0,

@@ -2,7 +2,7 @@
 
 Trained by ``scripts/train_ranking.py`` on pairs of a passage and a code: right ones for half of the weight, wrong
 ones for the other half (codes of other passages; and, as much, siblings of the right code and the wrong codes that
-the search puts first). So 0.8 means right eight times in ten where one pair in two is.
+the search puts first, for passages that attest nothing too). So 0.8 means right eight times in ten where one pair in two is.
 """
 
 from collections.abc import Sequence
@@ -40,8 +40,9 @@ def probability(measured: NDArray[np.float64], weights: NDArray[np.float32]) -> 
 
 
 def attested(searched: Index, rows: ranking.Figures, name: str) -> float:
-    """From 0 to 1, from the figures of the whole nomenclature for a passage; 0 when it has no known word."""
-    if float(rows[:, 1].max()) <= 0:
+    """From 0 to 1, from the figures of the whole nomenclature for a passage; 0 for a code it says nothing of."""
+    number = searched.numbers[name]
+    if float(rows[number, 1]) <= 0:
         return 0.0
-    measured = measures(searched, rows, [searched.numbers[name]])
+    measured = measures(searched, rows, [number])
     return round(float(probability(measured, ranking.weights("attested"))[0]), 4)

@@ -11,7 +11,7 @@ from partages import context
 from partages.context import Context
 from partages.documents import Document
 from partages.terminologies import ranking, words
-from partages.terminologies.cim10 import MCO, Nomenclature
+from partages.terminologies.cim10 import MCO, Code, Nomenclature
 from partages.terminologies.search import Index, Match, index
 from partages.usecases.base import Evidence
 from partages.usecases.code.acts import disagreement, read_acts
@@ -65,8 +65,18 @@ def _rank(document: Document, options: Options, searched: Index) -> CodeResult:
     return CodeResult(
         id=document.id,
         codes=[_proposal(searched.nomenclature, hit.code, None, hit.score, []) for hit in hits],
+        flags=[] if asked is None else _about(asked),
         attested=None if asked is None else attested(searched, rows, asked.code),
     )
+
+
+def _about(asked: Code) -> list[str]:
+    """What to know of the code that a passage comes with, when MCO does not take it."""
+    if asked.retired_in is not None:
+        return [f"{asked.dotted} est retiré de la CIM-10 FR depuis {asked.retired_in} : il ne se code plus."]
+    if asked.type is MCO.FORBIDDEN:
+        return [f"{asked.dotted} est subdivisé : il ne se code pas tel quel en MCO."]
+    return []
 
 
 def _propose(document: Document, options: Options, searched: Index) -> CodeResult:
