@@ -56,7 +56,7 @@ class Pseudonymise:
     """CU1: identifying spans."""
 
     name = "pseudonymise"
-    right = "perfect"
+    right = "sealed"
     headlines = (
         Headline("full_coverage_recall", "Rappel, couverture complète"),
         Headline("exact_f1_micro", "F1 micro, exact"),

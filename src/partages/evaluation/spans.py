@@ -15,8 +15,8 @@ from partages.evaluation.statistics import Array, mean_defined, ratio
 
 FIELDS = ("gold", "predicted", "exact", "overlap", "covered")
 """Counts kept for each label."""
-CHARACTERS = ("gold_characters", "masked_characters", "right_characters", "perfect", "documents", "leaks")
-"""Counts kept once: characters; documents exactly right; documents; those with a span not all covered."""
+CHARACTERS = ("gold_characters", "masked_characters", "right_characters", "perfect", "documents", "sealed")
+"""Counts kept once: characters; documents exactly right; documents; those whose spans are all covered."""
 
 
 def columns(labels: Sequence[str]) -> list[str]:
@@ -100,7 +100,7 @@ def count(
         _shared(truth, mask),
         {(s.start, s.end, s.label) for s in gold} == whole,
         1,
-        leaked,
+        not leaked,
     )
     return row
 
@@ -122,7 +122,7 @@ def figures(
     out["character_precision"] = ratio(sums[..., -4], sums[..., -5])
     out["character_recall"] = ratio(sums[..., -4], sums[..., -6])
     out["documents_perfect"] = ratio(sums[..., -3], sums[..., -2])
-    out["documents_without_leak"] = 1 - ratio(sums[..., -1], sums[..., -2])
+    out["documents_without_leak"] = ratio(sums[..., -1], sums[..., -2])
     for number, label in enumerate(labels):
         out[f"exact_f1:{label}"] = ratio(2 * exact[..., number], gold[..., number] + predicted[..., number])
         if label not in unmasked:
