@@ -241,7 +241,7 @@ def _code(start: int, end: int, kind: str, role: str, score: float, rule: str) -
 
 def find_contacts(text: str) -> Iterator[Finding]:
     """Propose phones, e-mail addresses and web addresses."""
-    for match in _EMAIL.finditer(text):
+    for match in _EMAIL.finditer(text) if "@" in text else ():
         yield Finding(*match.span(), Categorie.EMAIL, 0.99, "e-mail")
     for match in _URL.finditer(text):
         yield Finding(*match.span(), Categorie.URL, 0.9, "url")

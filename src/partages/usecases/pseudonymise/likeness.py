@@ -56,7 +56,8 @@ _CUE = re.compile(
     r"|psychologue|psy|assistante sociale|di[ée]t(?:éticienne)?|aide-soignante?|aide|brancardier|ambulanci[eè]re?|technicienne?|tech\.?|manip(?:ulatrice|ulateur)?|puéricultrice|sage-femme|cadre|chef|collègue|confrère|ami|amie|amis|voisine?|compagnon|compagne|conjointe?|épou(?:x|se)|mari|femme"
     r"|fils|fille|fr[èe]re|s(?:œ|oe)ur|m[èe]re|p[èe]re|neveu|ni[èe]ce|cousine?|tante|oncle|beau-frère|belle-fille|gendre|petit-fils|petite-fille|grand-mère|grand-père|enfant|enfants|jumeaux|jumelles|bébé|nourrisson|tuteur|tutrice|prénomm[ée]e?|nomm[ée]e?|dénomm[ée]e?|surnomm[ée]e?|dite?|alias|se disant|né|née|ép\.?|épouse|veuve|vve|divorcée?|monsieur|madame|mademoiselle|maître|patiente?|enfant|petite?)"
     r"(?:,| :|:|\s=)?\s{1,3}(?:« ?)?)$"
-    r"|(?:«\s?|= )$"
+    r"|(?:«\s?|= )$",
+    re.I,
 )
 _WEAK_CUE = re.compile(
     r"(?:par|pour|selon|dit|avis|vue?|demande|appel|suivi|AS|PH|AP|patiente?|petite?|chef|relais|« ?|= )\s*$"
@@ -81,7 +82,7 @@ _PLACE_BEFORE = re.compile(
     r"(?:(?:H[ôo]p(?:ital|\.)?|HÔPITAL|HOPITAL|[Cc]linique|CLINIQUE|CHU|CHR|CH|CHI|CHRU|GHT|GHU|HIA|EHPAD|Ehpad|Institut|Centre|CENTRE|Fondation|[Rr]ue|RUE|[Aa]venue|AVENUE|[Pp]lace|PLACE|[Bb]oulevard|[Qq]uai|[Rr]ésidence|RESIDENCE|[Ff]oyer|[Uu]nité|[Ss]alle|[Pp]avillon|[Bb]âtiment|[Ll]ycée|[Éé]cole|[Cc]ollège|SSR|SMR|MAS|Labo(?:ratoire)?|LABORATOIRE|Pharmacie|[Cc]abinet|[Vv]illa|SMUR|SAMU|commune|ville|[Rr]éseau|[Ss]ociété|Groupe|Imagerie)(?: de| du| des| d'| de la| de l'| les| La| Les| Le| Saint| Sainte)?(?:[ -](?:[A-ZÉ][\w'-]+))?[ -])$"
 )
 _NOT_A_PERSON_AFTER = re.compile(
-    r"(?:\s?[®™%+]|\s?\d+(?:[.,]\d+)?\s?(?:mg|µg|g|ml|UI|cp|%|mmol|gel|amp|G/L)|\s\d{1,4}(?![\d/]|\s?(?:ans|a\b|A\b))|[-/]\d| ?(?:positi|négati|pos\b|neg\b|nég\b|normal|\+))"
+    r"(?:\s[Aa]rbor|\sARBOR|\s?[®™%+]|\s?\d+(?:[.,]\d+)?\s?(?:mg|µg|g|ml|UI|cp|%|mmol|gel|amp|G/L)|\s\d{1,4}(?![\d/]|\s?(?:ans|a\b|A\b))|[-/]\d| ?(?:positi|négati|pos\b|neg\b|nég\b|normal|\+))"
 )
 _SENTENCE = re.compile(r"(?:[.!?:;•*>]\s+|\n[\s\-•*>|]*|^[\s\-•*]*|\d[.)]\s+|[-–]\s)$")
 _MONTH_NAMES = frozenset(fold(month) for month in MONTHS)

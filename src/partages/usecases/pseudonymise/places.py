@@ -233,7 +233,9 @@ def find_towns(text: str) -> Iterator[Finding]:
                 town = town.split(" ")[0]
                 folded, known = fold(town), True
             if (
-                folded in listed("termes")
+                len(town) < 3
+                or is_acronym(town)
+                or folded in listed("termes")
                 or folded in listed("pays")
                 or (is_medical(town) and rule in ("town", "bracketed"))
             ):

@@ -44,7 +44,7 @@ class View:
         return found
 
 
-_SPACED = re.compile(r"(?<!\S)[^\W_](?: {1,3}(?:[^\W_]|[/.\-'])(?!\S)){3,}")
+_SPACED = re.compile(r"(?<!\S)[^\W_](?: {1,3}(?:[^\W_]|[/.\-'])(?![^\s,;:)])){3,}")
 _NUMBER_READ_WRONG = re.compile(r"(?<!\w)(?=[OolI\d]*\d)(?=\d*[OolI])[OolI\d]+(?![^\W\d_])")
 _WORD_READ_WRONG = re.compile(
     r"(?<!\w)(?!HbA1)(?:[^\W\d_]{2,}[01][^\W\d_]+|[^\W\d_][01][^\W\d_]{3,}|[01][^\W\d_]{5,})(?![\w-]*\d)"
