@@ -193,3 +193,30 @@ def test_brat_and_cas_gold(tmp_path: Path) -> None:
         result = run("usecase", "pseudonymise", "--gold", tmp_path / folder, "--engine", "fast")
         assert result["documents"] == 1
         assert result["figures"]["exact_recall"]["value"] is not None
+
+
+@pytest.mark.parametrize(
+    ("usecase", "fields"),
+    [("code", {"codes": ["I10"]}), ("pseudonymise", {"spans": []}), ("conclude", {"conclusion": "x"})],
+)
+def test_an_unknown_engine_is_refused(tmp_path: Path, usecase: str, fields: dict) -> None:
+    gold = lines(tmp_path / "g.jsonl", {"id": "a", "text": "HTA.", **fields})
+    with pytest.raises(PartagesError):
+        run("usecase", usecase, "--gold", gold, "--engine", "inconnu")
+
+
+def test_the_comparison_page_shows_differences(tmp_path: Path) -> None:
+    gold = lines(tmp_path / "g.jsonl", *({**GOLD, "id": f"d{n}"} for n in range(12)))
+    for name, kept in (("a", 3), ("b", 2)):
+        found = lines(
+            tmp_path / "p.jsonl", *({"id": f"d{n}", "spans": GOLD["spans"][:kept]} for n in range(12))
+        )
+        run(
+            "usecase", "pseudonymise", "--gold", gold, "--predictions", found, "-o", tmp_path / f"{name}.json"
+        )
+    result = run("compare", tmp_path / "a.json", tmp_path / "b.json", "--report", tmp_path / "c.html")
+    assert result["differences"]["full_coverage_recall"]["value"] == pytest.approx(1 / 3)
+    assert result["mcnemar"] == {"only_first": 12, "only_second": 0, "p": pytest.approx(2 / 2**12)}
+    html = (tmp_path / "c.html").read_text(encoding="utf-8")
+    assert "33,3" in html
+    assert "p = 0,0005." in html

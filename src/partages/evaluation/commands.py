@@ -80,7 +80,9 @@ def _line(name: str, estimate: Mapping[str, float | None]) -> str:
 @click.option(
     "--gold", type=FILE, required=True, help="Référence : JSON lines, dossier brat ou UIMA CAS JSON."
 )
-@click.option("--engine", help="Moteur du cas d'usage ; par défaut, celui qu'il choisit (code : passage).")
+@click.option(
+    "--engine", help="Moteur du cas d'usage ; par défaut, celui qu'il choisit (code : stay ou passage)."
+)
 @click.option("--predictions", type=FILE, help="Prédictions déjà faites, à la place d'un moteur.")
 @click.option("--keep", type=FILE, help="Garde les prédictions du moteur, pour les mesurer à nouveau.")
 @click.option("--robustness", is_flag=True, help="Mesure aussi sur des textes altérés (capitales, OCR...).")

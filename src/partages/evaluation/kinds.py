@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from partages.errors import BadDocument
+from partages.errors import BadDocument, UsageError
 from partages.evaluation import effort, ranking, spans, texts
 from partages.evaluation.gold import Case, read_spans, same_text
 from partages.evaluation.statistics import Array, ratio
@@ -149,6 +149,8 @@ class Code:
         return _with_effort(ranking.figures(sums[..., :-2]), sums, sums[..., 0])
 
     def options(self, engine: str | None) -> dict[str, Any]:
+        if engine not in (None, "stay", "passage"):
+            raise UsageError("Moteurs de « code » : stay (un séjour) ou passage (une seule mention).")
         return {"passage": True} if engine == "passage" else {}
 
 

@@ -1,5 +1,6 @@
 """Results as one HTML page: no script, no network, forest plots in SVG, no text of any document."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -119,12 +120,16 @@ def page(results: Sequence[Mapping[str, Any]], comparison: Mapping[str, Any] | N
         names = comparison["engines"]
         rows = [(head.name, comparison["differences"][head.key]) for head in kind.headlines]
         parts.append(f"<h2>{escape(names[0])} moins {escape(names[1])}, mêmes documents</h2>")
-        parts.append(forest(rows, "Différences appariées et intervalles à 95 %", -0.5, 0.5))
+        widest = max((abs(v) for _, figure in rows for v in figure.values() if v is not None), default=0)
+        reach = max(0.1, math.ceil(widest * 10) / 10)
+        parts.append(forest(rows, "Différences appariées, en points, et intervalles à 95 %", -reach, reach))
         if comparison["mcnemar"]:
             found = comparison["mcnemar"]
             parts.append(
                 f"<p>McNemar exact : {found['only_first']} documents justes dans le premier seul, "
-                f"{found['only_second']} dans le second seul, p = {found['p']:.4f}.</p>".replace("0.", "0,")
+                f"{found['only_second']} dans le second seul, p = "
+                + f"{found['p']:.4f}".replace(".", ",")
+                + ".</p>"
             )
     for result in results:
         parts += _one(result)
