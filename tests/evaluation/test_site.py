@@ -133,6 +133,14 @@ def test_too_few_documents_give_no_file(tmp_path: Path) -> None:
         site.run(tmp_path / "s" / "study.toml", "S")
 
 
+def test_a_measure_nobody_knows_is_refused(tmp_path: Path) -> None:
+    make_site(tmp_path / "s", 1, 15)
+    study = tmp_path / "s" / "study.toml"
+    study.write_text(PROTOCOL.replace("draws = 300", 'draws = 300\nmetrics = ["f1"]'), encoding="utf-8")
+    with pytest.raises(UsageError, match="mesure inconnue"):
+        site.run(study, "S")
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.dictionaries(st.text(string.ascii_letters, min_size=1, max_size=3), st.integers(0, 60), max_size=12)

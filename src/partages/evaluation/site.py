@@ -119,7 +119,7 @@ def _figures(kind: Kind, scored: Scored, protocol: Protocol) -> dict[str, Any]:
         label = name.partition(":")[2]
         column = f"gold:{label}"
         if name not in found:
-            continue
+            raise UsageError(f"Le protocole demande une mesure inconnue pour « {kind.name} » : « {name} ».")
         if label and column in kind.columns:
             holding = int((scored.matrix()[:, kind.columns.index(column)] > 0).sum())
             if holding < SMALLEST_CELL:
