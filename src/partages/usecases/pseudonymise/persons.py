@@ -341,8 +341,9 @@ _TYPED_BY = re.compile(
     rf"(?i:dict[ée]+ par|tap[ée]+ par|saisie? par|frapp[ée]+ par|frappe|sign[ée]+ (?:par )?|signature|op[ée]rateur|initiales|secr[ée]taire)\s?:?\s(?P<one>[{_U}{_L}]{{2,3}}|[{_U}]\. ?-?[{_U}])(?=\.?(?![\w'-]))"
 )
 _SLASHED = re.compile(
-    rf"(?:(?<=\n)|(?<=^)|(?<=   )|(?<=[Rr][ée]f\. )|(?<=[Rr][ée]f : )|(?<=[Rr][ée]f\. : ))(?P<one>[{_U}]{{2,3}}|[{_L}][{_U}]{{2}}) ?/ ?(?P<two>[{_U}]{{2,3}}|[{_L}]{{2,3}})(?=\s*$|\s*\n| ?[-–,] ?\d|/\d|\s{(3,)}[A-ZÀ-Þ]|/[A-Z]{1, 3}[-/ ]\d)"
+    rf"(?:(?<=\n)|(?<=^)|(?<=   )|(?<=[Rr][ée]f\. )|(?<=[Rr][ée]f : )|(?<=[Rr][ée]f\. : ))(?P<one>[{_U}]{{2,3}}|[{_L}][{_U}]{{2}}|(?<=\n)[{_L}]{{2,3}}(?=/[{_L}]{{2,3}}\s*(?:\n|$))) ?/ ?(?P<two>[{_U}]{{2,3}}|[{_L}]{{2,3}})(?=\s*$|\s*\n| ?[-–,] ?\d|/\d|\s{{3,}}[A-ZÀ-Þ]|/[A-Z]{{1,3}}[-/ ]\d)"
 )
+_SIGNED = re.compile(r"(?<=[.!?] )[A-Z]{2}(?=[ ]*(?:\n|$))")
 _DOTTED = re.compile(rf"(?<![\w.])[{_U}]\.[ -]{{0,2}}[{_U}](?=\.?[ ]*(?:\n|$))")
 
 
@@ -360,6 +361,9 @@ def _initials(text: str) -> Iterator[Finding]:
                 if value.islower() and pattern is _TYPED_BY and is_word(value) and len(value) > 2:
                     continue
                 yield Finding(*match.span(group), Categorie.NOM, 0.8, "initials", role)
+    for match in _SIGNED.finditer(text):
+        if not is_acronym(match.group()) and not is_medical(match.group()):
+            yield Finding(*match.span(), Categorie.NOM, 0.6, "initials", role)
     for match in _DOTTED.finditer(text):
         yield Finding(*match.span(), Categorie.NOM, 0.6, "initials", role)
 

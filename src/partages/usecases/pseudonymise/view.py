@@ -47,7 +47,7 @@ class View:
 _SPACED = re.compile(r"(?<!\S)[^\W_](?: {1,3}(?:[^\W_]|[/.\-'])(?![^\s,;:)])){3,}")
 _NUMBER_READ_WRONG = re.compile(r"(?<!\w)(?=[OolI\d]*\d)(?=\d*[OolI])[OolI\d]+(?![^\W\d_])")
 _WORD_READ_WRONG = re.compile(
-    r"(?<!\w)(?!HbA1)(?:[^\W\d_]{2,}[01][^\W\d_]+|[^\W\d_][01][^\W\d_]{3,}|[01][^\W\d_]{5,})(?![\w-]*\d)"
+    r"(?<!\w)(?!HbA1)(?:[^\W\d_]{2,}[01][^\W\d_]+|[^\W\d_][01][^\W\d_]{3,}|[01][^\W\d_]{5,}|[^\W\d_]{5,}[01](?!\w))(?![\w-]*\d)"
 )
 _CAPITALS_WITH_L = re.compile(r"(?<![\w-])[A-ZÀ-Þ]{2,}l[A-ZÀ-Þ]+(?!\w)")
 _DIGITS = str.maketrans("OolI", "0011")
