@@ -113,12 +113,17 @@ def test_codes_and_conclusions(tmp_path: Path) -> None:
 
 
 def test_a_failed_document_counts_as_empty_and_is_counted(tmp_path: Path) -> None:
-    result = run(
-        "usecase", "pseudonymise", "--gold", lines(tmp_path / "g.jsonl", GOLD),
-        "--predictions", lines(tmp_path / "p.jsonl", {"id": "a", "error": "…"}),
-    )  # fmt: skip
+    gold = lines(tmp_path / "g.jsonl", GOLD, {**GOLD, "id": "b"})
+    failed = {"id": "a", "error": "Document refusé."}
+    found = lines(tmp_path / "p.jsonl", failed, {"id": "b", "spans": GOLD["spans"]})
+    result = run("usecase", "pseudonymise", "--gold", gold, "--predictions", found)
     assert result["failed"] == 1
-    assert result["figures"]["exact_recall"]["value"] == 0
+    assert result["figures"]["exact_recall"]["value"] == 0.5
+    with pytest.raises(PartagesError, match="Tous les documents ont échoué.*refusé"):
+        run(
+            "usecase", "pseudonymise", "--gold", lines(tmp_path / "g.jsonl", GOLD),
+            "--predictions", lines(tmp_path / "p.jsonl", failed),
+        )  # fmt: skip
 
 
 def test_a_gap_between_groups_is_flagged(tmp_path: Path) -> None:

@@ -75,10 +75,11 @@ def score(kind: Kind, pairs: Iterable[tuple[Case, Mapping[str, Any]]]) -> Scored
     Raises:
         UsageError: a document of the gold or a prediction cannot be scored; nothing is.
     """
-    scored = Scored()
+    scored, reason = Scored(), ""
     for case, prediction in pairs:
         if "error" in prediction:
             scored.failed += 1
+            reason = reason or str(prediction["error"])
             prediction = EMPTY[kind.name]
         try:
             row = kind.count(case, prediction)
@@ -88,6 +89,8 @@ def score(kind: Kind, pairs: Iterable[tuple[Case, Mapping[str, Any]]]) -> Scored
         scored.rows.append(row)
         scored.traits.append(traits(case.fields))
         scored.lengths.append(len(case.text))
+    if scored.ids and scored.failed == len(scored.ids):
+        raise UsageError(f"Tous les documents ont échoué, il n'y a rien à mesurer. Le premier : {reason}")
     if not scored.ids:
         raise UsageError("La référence ne contient aucun document : il n'y a rien à mesurer.")
     return scored
