@@ -119,7 +119,7 @@ def test_a_failed_document_counts_as_empty_and_is_counted(tmp_path: Path) -> Non
     result = run("usecase", "pseudonymise", "--gold", gold, "--predictions", found)
     assert result["failed"] == 1
     assert result["figures"]["exact_recall"]["value"] == 0.5
-    with pytest.raises(PartagesError, match="Tous les documents ont échoué.*refusé"):
+    with pytest.raises(PartagesError, match=r"Tous les documents ont échoué.*refusé"):
         run(
             "usecase", "pseudonymise", "--gold", lines(tmp_path / "g.jsonl", GOLD),
             "--predictions", lines(tmp_path / "p.jsonl", failed),
