@@ -64,10 +64,6 @@ _BUILT = re.compile(
 _BIRTH_PLACE = re.compile(
     rf"[Nn]ée?(?:\(e\))? (?:le [^\n]{{4,22}}? )?à {_TOWN_NAME}(?: ?\((?P<country>[{_U}][\wÀ-ÿ' -]{{2,25}})\))?"
 )
-_COUNTRY_CUE = r"(?:[Nn]ée? (?:le [^\n]{4,20} )?(?:en|au|aux|à)|[Oo]riginaire (?:du|de la|de l'|de|d'|des)|[Rr]entrée? (?:du|de|d'|de la)|[Vv]enue? (?:du|de|d'|de la)|[Rr]etour (?:d'un (?:voyage|séjour) )?(?:en|au|aux|du|de|d'|de la)|[Vv]oyage (?:récent )?(?:en|au|aux)|[Ss]éjour (?:récent )?(?:en|au|aux)|[Vv]it (?:en|au|aux)|[Pp]ays(?: de naissance)?\s?:|[Rr]éside (?:en|au|aux)|[Ff]amille (?:en|au|aux)|[Nn]aissance\s?:)"
-_COUNTRY = re.compile(
-    rf"{_COUNTRY_CUE}\s?(?P<country>[{_U}][\wÀ-ÿ']{{2,20}}(?:[ -](?:d'|du |saoudite|[{_U}])[\wÀ-ÿ']{{1,15}})?)"
-)
 _NATIONALITY = re.compile(
     r"(?:[Nn]ationalit[ée]|NATIONALIT[ÉE])\s?:?\s{0,3}(?P<value>[A-Za-zÀ-ÿ]{4,20}(?:-[a-zà-ÿ]{4,15})?)|\b[Dd]'origine (?P<origin>[a-zà-ÿ]{5,15}(?:ienne?|aise?|oise?|aine?|ole?|ine?|que|ande?|ance|ure))\b"
 )
