@@ -79,7 +79,9 @@ def _rows(text: str) -> Iterator[Finding]:
         spans: list[tuple[int, int, str]] = []
         for index, field in enumerate(fields):
             named_field = _FIELD.fullmatch(field)
-            if named_field and (index in columns or (not columns and index < 3 and not is_medical(named_field["value"]))):
+            if named_field and (
+                index in columns or (not columns and index < 3 and not is_medical(named_field["value"]))
+            ):
                 value = named_field["value"]
                 folded = fold(value)
                 if (
