@@ -48,12 +48,12 @@ def test_care_is_left_alone(line: str) -> None:
 
 
 def test_the_model_brings_what_rules_alone_do_not() -> None:
-    """A name of no list, in a list of names."""
-    text = "Présents : Zbylutowski, Quermeleuc, Attouchinga\nDécision : chimiothérapie"
+    """A name of no list, told by its surroundings alone."""
+    text = "Kiné : passage Quermeleuc. Diét. Attouchinga"
     with_model = {text[s.start : s.end] for s in detect(text)}
     without = {text[s.start : s.end] for s in detect(text, statistical=False)}
-    assert {"Zbylutowski", "Quermeleuc", "Attouchinga"} <= with_model
-    assert not {"Zbylutowski", "Quermeleuc", "Attouchinga"} <= without
+    assert {"Quermeleuc", "Attouchinga"} <= with_model
+    assert not {"Quermeleuc", "Attouchinga"} <= without
 
 
 def test_tokens_are_cut_where_labels_are_glued() -> None:

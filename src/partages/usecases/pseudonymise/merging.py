@@ -7,9 +7,14 @@ from dataclasses import replace
 
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.identifiers import _owner, line_before, luhn, nir_key
+from partages.usecases.pseudonymise.model import Decided
 from partages.usecases.pseudonymise.persons import OTHER, STAFF, _nearby_role
 from partages.usecases.pseudonymise.schema import Categorie
 
+SURE = 0.97
+"""Score from which a rule's finding stays whatever the model thinks."""
+UNLIKELY = 0.03
+"""Probability of being identifying, best token of a rule's finding, under which the model discards it."""
 _NAMES = (Categorie.NOM, Categorie.PRENOM)
 _STAFF_BEFORE = re.compile(
     r"(?i)\b(?:dr[es]?|docteure?s?|pr|prof\w*|interne|ide|chirurgien\w*|m[ée]decin)\b[^,;.]{0,25}\.?\s*$"
@@ -21,6 +26,11 @@ _CODE_TYPES = (
     ("FINESS", re.compile(r"(?i)\bfiness\b")),
     ("RPPS", re.compile(r"(?i)\b(?:rpps|adeli)\b")),
 )
+
+
+def unlikely(finding: Finding, decided: Decided) -> bool:
+    """Whether the model is sure that a finding of the rules is nothing, and the rule is not of those that cannot err."""
+    return finding.score < SURE and decided.likely(finding.start, finding.end) < UNLIKELY
 
 
 def merge(text: str, settled: list[Finding], proposed: Iterable[Finding]) -> list[Finding]:
@@ -44,15 +54,16 @@ def merge(text: str, settled: list[Finding], proposed: Iterable[Finding]) -> lis
             added.append(replace(finding, attributes=attributes(text, finding)))
             continue
         inside = [settled[at] for at in touched]
-        if (
-            len(inside) == 1
-            and inside[0].start >= finding.start
-            and inside[0].end <= finding.end
-            and _family(inside[0].label) == _family(finding.label)
-            and touched[0] not in removed
+        if not removed & set(touched) and all(
+            other.start >= finding.start
+            and other.end <= finding.end
+            and _family(other.label) == _family(finding.label)
+            for other in inside
         ):
-            removed.add(touched[0])
-            added.append(replace(inside[0], start=finding.start, end=finding.end))
+            removed.update(touched)
+            best = max(inside, key=lambda other: other.score)
+            label = inside[0].label if len(inside) == 1 else finding.label
+            added.append(replace(best, start=finding.start, end=finding.end, label=label))
             continue
         at = finding.start
         for other in [*inside, None]:
@@ -65,7 +76,30 @@ def merge(text: str, settled: list[Finding], proposed: Iterable[Finding]) -> lis
                 added.append(replace(cut, attributes=attributes(text, cut)))
             at = max(at, other.end) if other else at
     kept = [finding for at, finding in enumerate(settled) if at not in removed]
-    return _disjoint(sorted([*kept, *added], key=lambda f: (f.start, -f.end)))
+    return join(text, _disjoint(sorted([*kept, *added], key=lambda f: (f.start, -f.end))))
+
+
+_JOINED = frozenset({*_NAMES, Categorie.VILLE, Categorie.ETABLISSEMENT, Categorie.ADRESSE})
+_LINK = re.compile(r" ?['-]{0,2} ?|\.[ -]?")
+
+
+def join(text: str, findings: list[Finding]) -> list[Finding]:
+    """Neighbours of one category parted by a space, a hyphen or an apostrophe are one (``Van`` ``Hoa``)."""
+    kept: list[Finding] = []
+    for finding in findings:
+        last = kept[-1] if kept else None
+        if (
+            last
+            and last.label == finding.label
+            and finding.label in _JOINED
+            and finding.start - last.end < 4
+            and _LINK.fullmatch(text, last.end, finding.start)
+            and (text[last.end] != "." or last.end - last.start == 1 == finding.end - finding.start)
+        ):
+            kept[-1] = replace(last, end=finding.end, score=max(last.score, finding.score))
+        else:
+            kept.append(finding)
+    return kept
 
 
 def _disjoint(findings: list[Finding]) -> list[Finding]:

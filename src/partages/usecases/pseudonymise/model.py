@@ -6,7 +6,9 @@ findings of the rules included, and gives each token the probability of each cat
 """
 
 import tempfile
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,20 @@ PIECE = 4_000
 """Tokens decided at a time: memory stays flat on a very long line."""
 
 
+@dataclass(frozen=True)
+class Decided:
+    """What the model proposes, and how likely each token of the text is to identify."""
+
+    proposed: list[Finding]
+    starts: list[int]
+    probabilities: list[float]
+
+    def likely(self, start: int, end: int) -> float:
+        """The highest probability among the tokens of a stretch."""
+        first = max(0, bisect_right(self.starts, start) - 1)
+        return max(self.probabilities[first : max(first + 1, bisect_left(self.starts, end))], default=1.0)
+
+
 class SpanModel:
     """Weights and threshold."""
 
@@ -36,19 +52,26 @@ class SpanModel:
         self._tagger.open_inmemory(weights)
         self.labels: list[str] = [label for label in self._tagger.labels() if label != OUTSIDE]
 
-    def find(self, text: str, findings: Sequence[Finding]) -> Iterator[Finding]:
-        """Propose spans of a view, given what the rules found in it."""
+    def decide(self, text: str, findings: Sequence[Finding]) -> Decided:
+        """Judge each token of a view, given what the rules found in it."""
         tokens = tokenise(text)
         rows = features(text, tokens, findings)
+        probabilities: list[float] = []
+        proposed: list[Finding] = []
         for start in range(0, len(tokens), PIECE):
-            yield from self._decide(text, tokens[start : start + PIECE], rows[start : start + PIECE])
+            piece = slice(start, start + PIECE)
+            proposed += self._spans(text, tokens[piece], rows[piece], probabilities)
+        return Decided(proposed, [token.start for token in tokens], probabilities)
 
-    def _decide(self, text: str, tokens: list[Token], rows: list[list[str]]) -> Iterator[Finding]:
+    def _spans(
+        self, text: str, tokens: list[Token], rows: list[list[str]], probabilities: list[float]
+    ) -> Iterator[Finding]:
         tagger = self._tagger
         tagger.set(rows)
         run: list[tuple[Token, str, float]] = []
         for at, token in enumerate(tokens):
             likely = 1 - tagger.marginal(OUTSIDE, at)
+            probabilities.append(likely)
             if likely < self.threshold:
                 if run:
                     yield from joined(run)
