@@ -153,7 +153,7 @@ def may_associate(
         return True
     if code[0] == "R" and principal[0] not in "RZ" and listed(code, "common_symptoms.txt"):
         return False
-    if code[:3] in ("Z50", "Z49", "Z763") or code[:4] == "Z513":
+    if code[:3] in ("Z00", "Z01", "Z02", "Z49", "Z50") or code[:4] in ("Z513", "Z763"):
         return False
     if "Z90" <= code[:3] <= "Z98":
         return any(
