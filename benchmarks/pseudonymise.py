@@ -136,7 +136,7 @@ def ablation(weights: Path | None) -> None:
     from partages.usecases.pseudonymise.engine import RULES
     from partages.usecases.pseudonymise.model import SpanModel
 
-    bed = test_beds(["dev"])["dev"]
+    bed = test_beds(["held-out"])["held-out"]
     models: list[Any] = (
         [SpanModel(path.read_bytes()) for path in sorted(weights.glob("*.crfsuite"))] if weights else [True]
     )
@@ -229,8 +229,8 @@ PEERS: dict[str, tuple[list[str], str]] = {
 
 
 def peers(cache: Path, only: str) -> None:
-    """Each tool in its own environment, on the same reports (dev) and the same long text, in one run."""
-    bed = test_beds(["dev"])["dev"]
+    """Each tool in its own environment, on the same reports (held-out) and the same long text, in one run."""
+    bed = test_beds(["held-out"])["held-out"]
     texts = long_text(150_000)
     cache.mkdir(parents=True, exist_ok=True)
     (cache / "in.json").write_text(json.dumps({"texts": [text for text, _ in bed], "long": texts}))
