@@ -275,6 +275,7 @@ function closeCategories() {
   if (dialog.open) dialog.close();
 }
 dialog.addEventListener("close", () => {
+  if (dialog.open) return; // the event of an earlier closing, come after the next opening
   if (target?.origin?.isConnected && state.focus === null) target.origin.focus();
   target = null;
 });
