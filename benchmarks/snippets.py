@@ -4,7 +4,7 @@
 
 Reads ``data/snippets/held-out.txt``: fictitious snippets separated by ``---``, one to six lines each (letterheads, notes,
 tables, signatures), where ``[N:DELORME]`` marks an identifying value. They were written after the engines were first
-measured, by someone who wrote none of their rules, and their errors are not to be read. Prints for both engines
+measured, in the same project but without its rules in view, and their errors are not to be read. Prints for both engines
 recall of entities whose every character is masked, by kind, and precision of masked characters, with bootstrap
 intervals over snippets (1,000 draws, 95 %).
 """
