@@ -284,10 +284,14 @@ def index(text: str, without: tuple[int, int] | None = None) -> Index:
     stated: dict[str, Counter[str]] = defaultdict(Counter)
     placed: dict[str, Counter[str]] = defaultdict(Counter)
     values: dict[str, list[tuple[facts.Quantity, int]]] = defaultdict(list)
+    of_patient: set[str] = set()
     table = facts.drugs()
     for number, sentence in enumerate(built.sentences):
         mentions = _mentions(text, sentence)
         own = without is not None and sentence.start >= without[0] and sentence.end <= without[1]
+        words = {m.token.word for m in mentions}
+        if sentence.section != "antecedents" and not words & _RELATIVES:
+            of_patient |= words
         built.contraries += [m.token for m in mentions if m.token.word in contrasts.opposites()]
         for meaning in _held(text, mentions):
             holding[meaning].append(number)
@@ -323,13 +327,7 @@ def index(text: str, without: tuple[int, int] | None = None) -> Index:
         number = max(0, bisect_right(starts, quantity.start) - 1)
         values[str(quantity.value.normalize())].append((quantity, number))
     built.dates = facts.dates(text)
-    own_words = {
-        m
-        for sentence in built.sentences
-        if sentence.section != "antecedents"
-        for m in _words_of(text, sentence)
-    }
-    built.sex = contrasts.sex(own_words)
+    built.sex = contrasts.sex(of_patient)
     built.holding, built.polarity, built.sides, built.values = (
         dict(holding),
         dict(polarity),
@@ -352,11 +350,6 @@ def _held(text: str, mentions: list[_Mention]) -> set[str]:
         if token.meaning[0] == "=" and " " in text[token.start : token.end]:
             held |= {facts.stem(fold(word)) for word in text[token.start : token.end].split()}
     return held
-
-
-def _words_of(text: str, sentence: cutting.Sentence) -> set[str]:
-    words = {token.word for token in facts.tokens(text, sentence.start, sentence.end)}
-    return set() if words & _RELATIVES else words
 
 
 # ---- the check
@@ -534,18 +527,16 @@ def _same_clause(read: Index, place: tuple[facts.Quantity, int], about: list[str
         return True
     commas = [m for m in range(sentence.start, sentence.end) if read.text[m] in ",;"]
     clauses = list(pairwise([sentence.start, *commas, sentence.end]))
-    days = {
-        clause: [q for q in facts.quantities(read.text, *clause) if q.dimension == "days"]
-        for clause in clauses
-    }
     held = [
         clause
         for clause in clauses
         if any(token.meaning in about for token in facts.tokens(read.text, *clause))
     ]
-    if not held:
-        return True
-    return any(clause[0] <= quantity.start < clause[1] or not days[clause] for clause in held)
+    return not held or any(
+        clause[0] <= quantity.start < clause[1]
+        or not any(q.dimension == "days" for q in facts.quantities(read.text, *clause))
+        for clause in held
+    )
 
 
 def _about(quantity: facts.Quantity, mentions: list[_Mention]) -> list[str]:
