@@ -56,6 +56,11 @@ def test_a_draft_is_made_of_the_report_and_supported(sample) -> None:  # type: i
     [
         ("Arrêt de la metformine.", "Poursuite de la metformine.", False),
         ("Arrêt de la metformine.", "Metformine arrêtée.", True),
+        (
+            "Arrêt de la metformine. Bisoprolol poursuivi.",
+            "Évolution favorable, poursuite de la metformine.",
+            False,
+        ),
         ("Ceftriaxone 2 g pendant 10 jours.", "Antibiothérapie pendant 10 jours.", True),
         ("Ceftriaxone 2 g pendant 10 jours.", "Antifongique pendant 10 jours.", False),
         ("Carotide interne G sténosée à 80 %.", "Sténose carotidienne interne gauche.", True),

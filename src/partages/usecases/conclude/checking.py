@@ -648,16 +648,14 @@ def _polarity(mentions: list[_Mention], conclusion: str, read: Index) -> list[st
 def _contraries(mentions: list[_Mention], conclusion: str, chosen: list[int], read: Index) -> list[str]:
     """Words whose contrary stands in the passage that speaks of the same thing; a sex that is not the patient's."""
     reasons = []
-    about = [read.sentences[number] for number in chosen]
-    passages = [facts.tokens(read.text, passage.start, passage.end) for passage in about]
-    for mention in mentions:
-        word = mention.token.word
-        if word not in contrasts.opposites():
-            continue
-        if mention.token.meaning not in read.holding:
-            passages = [read.contraries]
-        other = contrasts.contradicted(word, passages)
-        if other is not None and not mention.negated:
+    telling = [m for m in mentions if m.token.word in contrasts.opposites() and not m.negated]
+    about = [read.sentences[number] for number in chosen] if telling else []
+    near = [facts.tokens(read.text, passage.start, passage.end) for passage in about]
+    for mention in telling:
+        # a word that the report never writes is looked up by its contraries anywhere
+        passages = near if mention.token.meaning in read.holding else [read.contraries]
+        other = contrasts.contradicted(mention.token.word, passages)
+        if other is not None:
             reasons.append(
                 f"« {conclusion[mention.token.start : mention.token.end]} » : "
                 f"le compte rendu dit « {read.text[other.start : other.end]} »."
