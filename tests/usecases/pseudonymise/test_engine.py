@@ -55,7 +55,7 @@ def check(marked: str) -> None:
         "Tabac (arrêt <DateNonIdentifiante>2015</DateNonIdentifiante>), revoir fin <DateNonIdentifiante>juillet</DateNonIdentifiante>",
         "Dossier mat. n° <CodeIdentifiant>M-2026/0388</CodeIdentifiant>, passeport <CodeIdentifiant>99KX00417</CodeIdentifiant>, puis <CodeIdentifiant>AI-0925-114</CodeIdentifiant>",
         "Avis <Nom>DURAND</Nom>, EHPAD <Etablissement>La Roseraie du Val</Etablissement>",
-        "EHPAD du <Etablissement>Pré-Fleuri</Etablissement>, SSR <Etablissement>Les Cèdres-Bleus</Etablissement>",
+        "EHPAD <Etablissement>du Pré-Fleuri</Etablissement>, SSR <Etablissement>Les Cèdres-Bleus</Etablissement>",
         "NOM:<Nom>SIPEA</Nom>PRENOM:<Prenom>LUDOVICA</Prenom>SEXE:F",
     ],
 )

@@ -72,6 +72,11 @@ PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
         ),
     ),
     (
+        "spaced",
+        0.6,
+        re.compile(r"(?<=[a-zà-ÿ] )(?:3[01]|[12]\d|0[1-9]) (?:1[0-2]|0[1-9]) \d\d(?= [a-zà-ÿ]{3})"),
+    ),
+    (
         "day month year",
         0.97,
         re.compile(
@@ -94,7 +99,20 @@ PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
         re.compile(rf"(?<![\w-])(?:l'an(?:née)? |en |depuis |de )({_SPELLED_YEAR})(?!\w)", re.I),
     ),
     ("month year", 0.9, re.compile(rf"\b{_MONTH}[ /-]*(?:de l'année )?{_YEAR}\b", re.I)),
-    ("month year", 0.8, re.compile(rf"\b{_MONTH} ?'\d\d\b", re.I)),
+    ("month year", 0.8, re.compile(rf"\b{_MONTH}(?: ?'|[-/])\d\d\b(?![-/.,]\d)", re.I)),
+    (
+        "month year",
+        0.7,
+        re.compile(
+            r"\b(?:janv|f[ée]vr?|avr|juil|sept|oct|nov|d[ée]c)\.? (?:0\d|1\d|2\d)(?=\s?[:;,.)\n]|$| [-–])",
+            re.I,
+        ),
+    ),
+    (
+        "roman month",
+        0.9,
+        re.compile(rf"(?<![\w.,/-]){_DAY}[ ./-](?:X(?:II?)?|IX|VI{{0,3}}|IV|I{{1,3}})[ ./-]{_YEAR}(?![\w/])"),
+    ),
     (
         "numeric month",
         0.85,
@@ -134,8 +152,8 @@ _LONE_YEAR = re.compile(
     r"(?<![\w.,/+-])(?<!à )(?<!n° )((?:19[3-9]|20[0-3])\d)(?![\w/%]|[.,-]\d|\.\d| ?(?:[mµnkp]?g|[mcdµ]?[lL]|kcal|cal|UI|U|ng|/|€|euros|pas|fois|mètres|m|km|cc|éléments|élts|cellules|copies|patients|cas|personnes|rad|Gy|cGy|ms|mm|W|kJ|calories|grammes|milli\w*)\b| \d{3}\b)"
 )
 _YEAR_AFTER = re.compile(
-    r"(?:\b(?:en|depuis|année|an|dès|vers|fin|début|courant|de|et|ou|puis|à|jusqu'en|avant|après|printemps|été|automne|hiver|noël|pâques|toussaint|janv|arrêt|sevré|née?|à partir de|entre|mi|circa|rentrée"
-    r"|opérée?|le|année\s?:)[\s-]{1,2}(?:l'année |l'été |l'hiver )?|[(/,;]\s?|[a-zéè)]\s|\()$",
+    r"(?:\b(?:en|depuis|année|an|dès|vers|fin|début|courant|de|et|ou|puis|à|jusqu'en|avant|après|printemps|été|automne|hiver|noël|pâques|toussaint|janv|arrêt|sevré|née?|à partir de|entre|mi|circa|rentrée|d[ée]c[èe]s"
+    r"|opérée?|le|année\s?:)[\s-]{1,2}(?:l'année |l'été |l'hiver )?|[(/,;†]\s?|[a-zéè)]\s|\()$",
     re.I,
 )
 _LONE_MONTH = re.compile(
@@ -203,7 +221,7 @@ _MONTH_STARTS = re.compile(
     r"(?<![^\W\d_])(?:mi-)?(?:jan|f[ée][vb]|ma[riy]|a[vp]r|ju[inl]|a[ou][uûügt]|sep|oct|nov|d[ée]c)", re.I
 )
 _FROM_NUMBER = frozenset(
-    {"iso", "numeric", "numeric range", "compact", "spaced", "day month year", "numeric month"}
+    {"iso", "numeric", "numeric range", "compact", "spaced", "day month year", "roman month", "numeric month"}
 )
 _FROM_MONTH = frozenset({"month day year", "month year"})
 

@@ -13,7 +13,7 @@ from partages.usecases.pseudonymise.identifiers import find_addresses, find_cont
 from partages.usecases.pseudonymise.known import find_known, overlay, speller, trimmed
 from partages.usecases.pseudonymise.likeness import find_likely_names
 from partages.usecases.pseudonymise.lists import find_in_lists
-from partages.usecases.pseudonymise.merging import join, merge, unlikely
+from partages.usecases.pseudonymise.merging import credible, join, merge, unlikely, widen
 from partages.usecases.pseudonymise.model import SpanModel, span_model
 from partages.usecases.pseudonymise.patient import KnownPatient
 from partages.usecases.pseudonymise.persons import find_persons
@@ -82,9 +82,10 @@ def detect(
         spotter = span_model() if parts.model is True else parts.model
         decided = spotter.decide(seen.text, settled)
         settled = [finding for finding in settled if not unlikely(finding, decided)]
-        settled = merge(seen.text, settled, decided.proposed)
+        settled = merge(seen.text, settled, credible(seen.text, decided.proposed))
     if parts.propagation:
         settled = join(seen.text, settle([*settled, *propagate(seen.text, settled)]))
+    settled = widen(seen.text, settled)
     if known:
         settled = list(trimmed(overlay(settled, find_known(seen.text, known)), seen.text))
     settled = sorted([*settled, *find_residues(seen.text, settled)], key=lambda finding: finding.start)

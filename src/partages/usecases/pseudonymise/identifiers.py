@@ -32,9 +32,9 @@ LABELS: tuple[tuple[str, str, str], ...] = (
         "Patient",
     ),
     (
-        r"(?:N[°º]|No\.?(?=\s?:|\s\d)|num[ée]ro|num\.?)\s?(?:de |du |d')?(?:la )?(?-i:[a-zàâéèêîôû'-]{2,18}\.?)?(?-i: de [a-z]{3,12})?|R[ée]f(?:[ée]rences?|\.)?(?: interne)?"
+        r"(?:N[°º]|No\.?(?=\s?:|\s\d)|num[ée]ro|num\.?)\s?(?:de |du |d')?(?:la )?(?-i:[a-zàâéèêîôû'-]{2,18}\.?|[A-Z]{2,5}(?= ?:? ?\d))?(?-i: de [a-z]{3,12})?|R[ée]f(?:[ée]rences?|\.)?(?: interne)?"
         r"|Accession|Acc\.?|Demande|[VN]/R[ée]f\.?|Code(?-i: [a-zé]{3,10}\.?)?|Matricule|Badge|Mutuelle|Contrat|Fiche|Passeport|Digicode|S/?N|Assurance|CNI|Permis|Plaque|Carte(?: vitale)?"
-        r"|Examen|Pr[ée]l[èe]vement|Lot|S[ée]rie|Bloc|Lame|[ÉE]chantillon|Inclusion|Cassette|Facture|Ordonnance|Adh[ée]rent|D[ée]claration|FEIR|CPA|CGR|Culot|Proth[èe]se|Pacemaker|Stimulateur|Biopsie|Poche|Protocole|Ticket|IBAN|Compte|Étiquette|Identification",
+        r"|Examen|Pr[ée]l[èe]vement|Lot|S[ée]rie|Bloc|Lame|[ÉE]chantillon|Inclusion|Cassette|Facture|Ordonnance|Adh[ée]rent|D[ée]claration|FEIR|CPA|CGR|Culot|Proth[èe]se|Pacemaker|Stimulateur|Biopsie|Poche|Bo[îi]te|Archives?|Classeur|Casier|Protocole|Ticket|IBAN|Compte|Étiquette|Identification",
         "AUTRE",
         "Patient",
     ),
@@ -47,7 +47,7 @@ _ANY_LABEL = re.compile(
     re.I,
 )
 _VALUE = re.compile(
-    r"\d{1,4}(?: \d{2,4}){1,6}(?: \d)?(?![\w/.,-])|[A-Z]{1,4} \d{4,12}(?!\w)|[A-Za-z]{0,8}\d[A-Za-z\d]{0,24}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){0,8}|[A-Za-z]{1,10}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){1,8}"
+    r"\d{1,4}(?: \d{2,4}){1,6}(?: \d)?(?![\w/.,-])|[A-Z]{2,5} \d{2,6}(?: \d{1,6}){1,4}(?![\w/.,-])|[A-Z]{1,4} \d{4,12}(?!\w)|[A-Za-z]{0,8}\d[A-Za-z\d]{0,24}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){0,8}|[A-Za-z]{1,10}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){1,8}"
 )
 _NOT_AN_IDENTIFIER = re.compile(
     r"(?:chambre|chb|lit|salle|porte|box|[ée]tage|page|coffre|version|semaine|jour|cycle|cure|grade|stade|type|appt?|appartement|dose|quart|vertèbre|dent|doigt|orteil|article|loi|décret|figure|tableau|taille|sonde|secteur|CIM(?:-10)?|CCAM|GHM|diagnostic|acte|ADICAP|lettre|cas|niveau|score|essai)\s?(?:[nN][°ºo])?[\s:.]*$"
@@ -57,6 +57,10 @@ _LONG_NUMBER = re.compile(
 )
 _PLATE = re.compile(
     r"(?<![\w-])(?:[A-HJ-NP-TV-Z]{2}[- ]\d{3}[- ][A-HJ-NP-TV-Z]{2}|FR\d{2}(?: ?[\dA-Z]{4}){5} ?[\dA-Z]{3})(?![\w-])"
+)
+_LOGIN = re.compile(
+    r"(?i:(?:[ée]dit|imprim|valid|saisi|sign|cr[ée][ée]|modifi|extrait|g[ée]n[ée]r|consult)[ée]*e?s?(?: le)?[^\n]{0,30}? par|login|utilisateur|user|op[ée]rateur)(?: ?: ?| )"
+    r"([a-z]{2,12}(?:[._-]?[a-z]{1,12})?\d{1,4}|[a-z]{1,12}[._][a-z]{3,20})(?![\w@.-])"
 )
 _MESSAGE_NUMBER = re.compile(r"(?<=[|~])\d(?: ?\d){4,19}(?=\^)")
 _MIXED = re.compile(
@@ -126,7 +130,9 @@ _ADDRESS_NO_NUMBER = re.compile(
     re.I,
 )
 _HOME = re.compile(
-    r"(?<!\w)((?:foyer|h[ôo]tel|camping|château|hameau|résidence|lotissement|lieu-dit|Foyer|Hôtel|Résidence|Hameau|HLM|cité|Cité) (?:(?:de la|de l'|de|du|des|d'|l') ?)?(?:(?:Le|La|Les|le|la|les|L') ?)?[A-ZÀ-Þ][\w'-]{2,25}(?: (?:(?:de|du|des|la) )?[A-ZÀ-Þ][\w'-]{2,25}){0,2}(?:,? ch\. ?\d{1,4}|, bd [^\n,;]{3,40})?)(?=\s?[,;\n.)])"
+    r"(?<!\w)((?:foyer|h[ôo]tel|camping|château|hameau|résidence|lotissement|lieu-dit|Foyer|Hôtel|Résidence|Hameau|HLM|cité|Cité) (?:(?:de la|de l'|de|du|des|d'|l') ?)?(?:(?:Le|La|Les|le|la|les|L') ?)?[A-ZÀ-Þ][\w'-]{2,25}(?: (?:(?:de|du|des|la) )?[A-ZÀ-Þ][\w'-]{2,25}){0,2}(?:,? ch\. ?\d{1,4}|, bd [^\n,;]{3,40})?"
+    rf"(?i:{_COMPLEMENT}){{0,3}})"
+    r"(?=\s?[,;\n.)])"
 )
 _POST_BOX = re.compile(r"\b((?:BP|CS|TSA)\s\d{2,6}(?: \d{2,5})?)(?=\s|,|$|-)")
 _BUILDING = re.compile(
@@ -191,6 +197,8 @@ def find_identifiers(text: str) -> Iterator[Finding]:
         yield _code(
             start, match.end() + len(value), kind, role, 0.93 if kind != "AUTRE" else 0.85, f"label {kind}"
         )
+    for match in _LOGIN.finditer(text):
+        yield _code(*match.span(1), "AUTRE", "PersonnelSante", 0.8, "user name")
     for match in _PLATE.finditer(text):
         yield _code(*match.span(), "AUTRE", "Patient", 0.86, "plate or account")
     for match in _MESSAGE_NUMBER.finditer(text):

@@ -84,6 +84,7 @@ _PLACE_BEFORE = re.compile(
 _NOT_A_PERSON_AFTER = re.compile(
     r"(?:\s[Aa]rbor|\sARBOR|\s?[®™%+]|\s?\d+(?:[.,]\d+)?\s?(?:mg|µg|g|ml|UI|cp|%|mmol|gel|amp|G/L)|\s\d{1,4}(?![\d/]|\s?(?:ans|a\b|A\b))|[-/]\d| ?(?:positi|négati|pos\b|neg\b|nég\b|normal|\+))"
 )
+_LABEL_MARK = re.compile(r"\s{0,2}:(?!\d)")
 _SENTENCE = re.compile(r"(?:[.!?:;•*>]\s+|\n[\s\-•*>|]*|^[\s\-•*]*|\d[.)]\s+|[-–]\s)$")
 _MONTH_NAMES = frozenset(fold(month) for month in MONTHS)
 
@@ -279,12 +280,16 @@ def _context(text: str, run: _Run) -> float:
     weight = 0.0
     if _PREFIX_OF_EPONYM.search(before) or _PLACE_BEFORE.search(near):
         return -2.5
+    if _LABEL_MARK.match(after) and near.endswith("  ") and is_word(run.tokens[-1].text):
+        return -2.5  # the label of a table: « Aide : »
     if _NOT_A_PERSON_AFTER.match(after):
         weight -= 1.5
     if _ROLE_LABEL.search(before):
         weight += 1.4
     elif _CUE.search(near):
         weight += 0.5 if _WEAK_CUE.search(near) else 1.2
+    elif near.endswith("famille "):
+        weight += 0.9
     elif re.search(r"(?:^|\s)(?:à|À|vers|sur|près de)\s$", near):
         weight -= 1.0
     elif re.search(r"\b(?:de|du|d'|des|la|le|les|l'|un|une|au|aux|en)\s?$", near):

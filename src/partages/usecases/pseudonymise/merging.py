@@ -5,7 +5,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from partages.text import fold
 from partages.usecases.pseudonymise.finding import Finding
+from partages.usecases.pseudonymise.gazetteers import is_acronym, is_first_name, is_medical, is_word, listed
 from partages.usecases.pseudonymise.identifiers import _owner, line_before, luhn, nir_key
 from partages.usecases.pseudonymise.model import Decided
 from partages.usecases.pseudonymise.persons import OTHER, STAFF, _nearby_role
@@ -79,6 +81,21 @@ def merge(text: str, settled: list[Finding], proposed: Iterable[Finding]) -> lis
     return join(text, _disjoint(sorted([*kept, *added], key=lambda f: (f.start, -f.end))))
 
 
+_PROPER = frozenset({*_NAMES, Categorie.VILLE, Categorie.ETABLISSEMENT})
+
+
+def credible(text: str, proposed: Iterable[Finding]) -> list[Finding]:
+    """What the model proposes, without the names and places made of the language of reports alone (``BILAN BIO``)."""
+    return [
+        finding
+        for finding in proposed
+        if finding.label not in _PROPER
+        or finding.score >= SURE
+        or not (words := re.findall(r"[^\W\d_]+", text[finding.start : finding.end]))
+        or not all(fold(word) in listed("termes") or is_acronym(word) for word in words)
+    ]
+
+
 _JOINED = frozenset({*_NAMES, Categorie.VILLE, Categorie.ETABLISSEMENT, Categorie.ADRESSE})
 _LINK = re.compile(r" ?['-]{0,2} ?|\.[ -]?")
 
@@ -100,6 +117,60 @@ def join(text: str, findings: list[Finding]) -> list[Finding]:
         else:
             kept.append(finding)
     return kept
+
+
+_WEEKDAY_BEFORE = re.compile(
+    r"(?i)(?<![^\W_])(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)[ ,]{1,2}(?:le )?$"
+)
+_ARTICLE_BEFORE = re.compile(r"(?i)(?<=[\w.\"«:] )(?:du|des|de la|de l'(?=$)) ?$|(?<=[\w.] )de l'$")
+_WORD_BEFORE = re.compile(r"(?<![\w'.@-])([^\W\d_]{3,20}(?:-[^\W\d_]{3,20})?) $")
+_WORD_AFTER = re.compile(r" ([^\W\d_]{3,20}(?:-[^\W\d_]{3,20})?)(?![\w'@-])")
+_FARTHEST = 24  # characters of a weekday with its article
+
+
+def widen(text: str, findings: list[Finding]) -> list[Finding]:
+    """What belongs to a span although it identifies nobody alone, whichever part found the span.
+
+    The day of the week of a date, the article in a hospital's name (``du Parc``), a usual first name without capital
+    beside a surname, the building between two pieces of one address.
+    """
+    wider: list[Finding] = []
+    for at, finding in enumerate(findings):
+        floor = wider[-1].end if wider else 0
+        before = text[max(floor, finding.start - _FARTHEST) : finding.start]
+        ceiling = findings[at + 1].start if at + 1 < len(findings) else len(text)
+        if finding.label.startswith("Date"):
+            if told := _WEEKDAY_BEFORE.search(before):
+                finding = replace(finding, start=finding.start - len(told.group()))
+        elif finding.label == Categorie.ETABLISSEMENT:
+            if told := _ARTICLE_BEFORE.search(before):
+                finding = replace(finding, start=finding.start - len(told.group()))
+        elif (
+            finding.label == Categorie.ADRESSE
+            and wider
+            and wider[-1].label in (finding.label, Categorie.ETABLISSEMENT)
+        ):
+            if _BUILDING_BETWEEN.fullmatch(text, wider[-1].end, finding.start):
+                finding = replace(finding, start=wider.pop().start)
+        elif finding.label == Categorie.NOM:
+            if (told := _WORD_BEFORE.search(before)) and _given(told[1]):
+                start = finding.start - len(told.group())
+                wider.append(replace(finding, start=start, end=finding.start - 1, label=Categorie.PRENOM))
+            elif (told := _WORD_AFTER.match(text, finding.end, ceiling)) and _given(told[1]):
+                wider.append(finding)
+                finding = replace(finding, start=told.start(1), end=told.end(1), label=Categorie.PRENOM)
+        wider.append(finding)
+    return wider
+
+
+_BUILDING_BETWEEN = re.compile(
+    r"(?i)(?:[ ,-]{1,3}(?:b[âa]t(?:iment)?|appt?|appartement|apt|esc(?:alier)?|porte|[ée]tage|entr[ée]e|immeuble|imm|n°)?\.? ?[\w°]{1,12}){1,4}[ ,-]{0,3}"
+)
+
+
+def _given(word: str) -> bool:
+    """Whether a word is a usual first name and nothing else."""
+    return is_first_name(word) and not is_word(word) and not is_medical(word)
 
 
 def _disjoint(findings: list[Finding]) -> list[Finding]:

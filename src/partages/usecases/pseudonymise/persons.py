@@ -36,6 +36,7 @@ _TOKEN = re.compile(
     rf"|(?P<particle>{_PARTICLE}(?=(?<=['’])[{_U}]|[ ]['{_U}{_L}]))|(?P<name>{_NAME})"
 )
 _GAP = re.compile(r" {1,4}|\^|(?<=['’.])")
+_LABEL_MARK = re.compile(r"\s{0,2}:(?!\d)")
 _LOWER_NAME = re.compile(rf"[{_L}]{{3,20}}(?:-[{_L}]{{2,20}})?")
 
 _TITLE = (
@@ -82,7 +83,7 @@ _OTHER_LABEL = re.compile(
 )
 _RELATIVE = re.compile(
     r"(?<!\w)(?:[Ss]on|[Ss]a|[Ss]es|[Ll]eur|[Ll]a|[Ll]e|[Uu]ne?|[Mm]on|[Mm]a)\s(?:petite?[ -])?(?:fils|fille|[ée]poux|[ée]pouse|mari|femme|conjointe?|compagnon|compagne|fr[èe]re|s(?:œ|oe)ur|m[èe]re|p[èe]re|neveu|ni[èe]ce|cousine?|voisine?|amie?"
-    rf"|concubine?|ex-[ée]pouse|ex-mari|belle-fille|beau-fils|gendre|tante|oncle|jumeau|jumelle|enfant|b[ée]b[ée])s?(?:\s(?:a[iî]n[ée]e?|cadette?|jumelle|unique))?\s?[,:(]?\s?(?:\(?pr[ée]nomm[ée]e?\s)?(?=[{_U}])"
+    rf"|famille|concubine?|ex-[ée]pouse|ex-mari|belle-fille|beau-fils|gendre|tante|oncle|jumeau|jumelle|enfant|b[ée]b[ée])s?(?:\s(?:a[iî]n[ée]e?|cadette?|jumelle|unique))?\s?[,:(]?\s?(?:\(?pr[ée]nomm[ée]e?\s)?(?=[{_U}])"
 )
 _PREFIX_OF_EPONYM = re.compile(
     r"(?<!\w)(?:maladies?|syndrome|sd|sdr|score|signe|test|[ée]chelle|loi|op[ée]ration|intervention|technique|classification|crit[èe]res?|indice|triade|fracture|incision|sonde|redon|cath[ée]ter"
@@ -130,12 +131,11 @@ def sequence(text: str, at: int, *, most: int = 4, lower: bool = False) -> list[
             and not (is_first_name(value) or fold(value) in surnames())
         ):
             break  # capitals go on to something else: « MONSIEUR PIERRE EST CELIBATAIRE »
-        if (
-            kind == "name"
-            and fold(value) in _MONTHS
-            and (not tokens or text[match.end() + 1 : match.end() + 2].isdigit())
-        ):
+        if kind == "name" and fold(value) in _MONTHS and text[match.end() + 1 : match.end() + 2].isdigit():
             break
+        wide = tokens and match.start() - tokens[-1].end > 1
+        if kind == "name" and wide and _LABEL_MARK.match(text, match.end()):
+            break  # « Opérateur : HERVÉ   Aide : PONS »
         value = value.rstrip(" -")
         position = match.start() + len(value)
         tokens.append(Token(match.start(), position, value, kind))
@@ -262,7 +262,8 @@ def find_persons(text: str) -> Iterator[Finding]:
         if (
             not marked
             and not (
-                label in ("née", "nee", "épouse", "epouse", "ép.", "veuve", "vve") and tokens[0].is_upper
+                (label in ("née", "nee", "épouse", "epouse", "ép.", "veuve", "vve") or " " in label)
+                and tokens[0].is_upper
             )
             and not _looks_named(tokens)
         ):
@@ -291,6 +292,8 @@ def find_persons(text: str) -> Iterator[Finding]:
         tokens = sequence(text, match.end(), most=2)
         if tokens and (_looks_named(tokens) or is_first_name(tokens[0].text)):
             yield from named(tokens, 0.8, "relative", OTHER, alone=Categorie.PRENOM)
+    for match in _NICKNAME.finditer(text):
+        yield Finding(*match.span("name"), Categorie.PRENOM, 0.75, "nickname", {"RolePER": PATIENT})
     yield from _initials(text)
 
 
@@ -328,14 +331,19 @@ def _after_titles(text: str) -> Iterator[Finding]:
                 told = re.search(r"Dr|DR|Pr|Docteur|Professeur", link.group()) is not None
                 if not more or not (told or _PLURAL_TITLE.match(title) or _looks_named(more)):
                     break
-                if not told and all(is_word(t.text) and not t.is_upper for t in more):
+                if not (told or _PLURAL_TITLE.match(title)) and all(
+                    is_word(t.text) and not t.is_upper for t in more
+                ):
                     break
                 yield from named(more, 0.85, "title list", role)
                 at = more[-1].end
 
 
 _TITLED_INITIALS = re.compile(
-    rf"[{_U}](?:\. ?-?[{_U}]|-[{_U}]\b){{0,3}}(?=\.|\s|,|\)|$)(?!\s[{_U}{_L}]{{2}}\.)"
+    rf"[{_U}](?:\. ?-?[{_U}]|-[{_U}]\b){{0,3}}(?:\.(?=[,)]| [{_L}(])|(?=\.|\s|,|\)|$))(?!\s[{_U}{_L}]{{2}}\.)"
+)
+_NICKNAME = re.compile(
+    rf"(?<!\w)(?:dite?|alias|surnomm[ée]e?|pr[ée]nomm[ée]e?|d[ée]nomm[ée]e?|appel[ée]e?) ?[«\"“] ?(?P<name>[{_U}][\w'-]{{2,20}}) ?[»\"”]"
 )
 _TYPED_BY = re.compile(
     rf"(?i:dict[ée]+ par|tap[ée]+ par|saisie? par|frapp[ée]+ par|frappe|sign[ée]+ (?:par )?|signature|op[ée]rateur|initiales|secr[ée]taire)\s?:?\s(?P<one>[{_U}{_L}]{{2,3}}|[{_U}]\. ?-?[{_U}])(?=\.?(?![\w'-]))"

@@ -32,8 +32,8 @@ _KIND = (
     r"|d'anatomie(?: et (?:de )?cytologie)? pathologiques?|d'analyses?(?: m[ée]dicales)?|de biologie(?: m[ée]dicale)?|m[ée]dicale?|dentaire|infirmier|anti-?canc[ée]reux|h[ée]patique|autonomie|services|m[ée]dicalis[ée]e?|hospitali(?:er|ère)|sportif)(?!\w)))"
 )
 _HEAD = (
-    r"(?:(?i:C\.?H\.?U\.?|CHRU|CHR|CHI[CM]?|CHS|CHD|C\.?H\.?(?=[ ])|GHU|GHT|GHI|GHP?(?= )|HIA|AP-HP|HCL|CLCC|CHAM|CHNO|EPSM|EPS|CMPP?|CATTP|SSIAD|SMR|SSR|MAS|FAM|IME|ESAT|ITEP|USLD|HAD|HOP\.?|CSAPA|CMS|PUI -? ?CH|UMJ|SAMU|"
-    r"centres?(?: hospitaliers?| m[ée]dical| d[e']| anti-?canc[ée]reux| mutualiste| hospitalier)?|groupe hospitalier|groupement hospitalier|p[ôo]le sant[ée]|h[ôo]pita(?:l|ux)|clinique|polyclinique|institut|fondation|maternit[ée]|ehpad|r[ée]sidence|maison de (?:retraite|sant[ée]|repos)|sanatorium et cure|sanatorium|pr[ée]ventorium"
+    r"(?:(?i:C\.?H\.?U\.?|CHRU|CHR|CHI[CM]?|CHS|CHD|C\.?H\.?(?=[ ])|GHU|GHT|GHI|GHP?(?= )|HIA|AP-HP|HCL|CLCC|CHAM|CHNO|EPSM|EPS|CMPP?|CATTP|SSIAD|SMR|SSR|MAS|FAM|IME|ESAT|ITEP|USLD|HAD|HOP\.?|CSAPA|CMS|PUI -? ?CH|UMJ|IML|SAMU|SMUR|"
+    r"centres?(?: hospitaliers?| m[ée]dical| d[e']| anti-?canc[ée]reux| mutualiste| hospitalier)?|groupe hospitalier|groupement hospitalier|p[ôo]le sant[ée]|h[ôo0]pita(?:l|ux)|clinique|polyclinique|institut|fondation|maternit[ée]|ehpad|r[ée]sidence|maison de (?:retraite|sant[ée]|repos)|sanatorium et cure|sanatorium|pr[ée]ventorium"
     r"|foyer|cabinet|laboratoires?|labo|LBM|pharmacie|officine|imagerie(?: m[ée]dicale)?|radiologie|coll[èe]ge|[ée]cole(?: maternelle| primaire| [ée]l[ée]mentaire)?|lyc[ée]e|cr[èe]che|unit[ée]|pavillon|r[ée]seau|association|institution|b[âa]timent|aile|h[ôo]pital de jour|villa m[ée]dicale))(?![A-Za-zÀ-ÿ-])"
 )
 _HOSPITAL = re.compile(
@@ -212,9 +212,28 @@ def _cut(name: str) -> str:
     return re.sub(rf"(?:[ '](?:{_LINK}))+$", "", name).rstrip(" .-,")
 
 
+_SMALL_TOWN = re.compile(
+    r"(?<![\w'-])(?:à|a|de|sur|vers|chu|ch|hopital) (?=([a-zà-ÿ]{2,15}(?:[ -][a-zà-ÿ']{2,15}){1,4}))"
+)
+_BUILT_OF = re.compile(r" (?:sur|sous|les|lez|en|l|le|la|sainte?) |^sainte? ")
+
+
+def _small_towns(text: str) -> Iterator[Finding]:
+    """Towns written without capitals whose name cannot be anything else (``bourg en bresse``)."""
+    for match in _SMALL_TOWN.finditer(text):
+        words = match[1].split(" ")
+        for count in range(len(words), 0, -1):
+            name = " ".join(words[:count])
+            key = town_key(name)
+            if key in communes() and _BUILT_OF.search(key):
+                yield Finding(match.start(1), match.start(1) + len(name), Categorie.VILLE, 0.75, "small town")
+                break
+
+
 def find_towns(text: str) -> Iterator[Finding]:
     """Propose towns that the sentence uses as places, or that stand where places stand."""
     yield from _lone_towns(text)
+    yield from _small_towns(text)
     for pattern, score, rule in (
         (_LIVES, 0.85, "town after verb"),
         (_DATELINE, 0.88, "date line"),
@@ -295,6 +314,14 @@ def town_key(name: str) -> str:
 def _shortened() -> frozenset[str]:
     """Towns as people shorten them: ``Chalon`` for ``Chalon-sur-Saône``."""
     short = {re.split(r" (?:sur|sous|en|les|lez|la|le|de|du|l') ?", name)[0] for name in communes()}
+    short |= {
+        head
+        for name in communes()
+        if name.count(" ") == 1
+        and len(head := name.split()[0]) > 6
+        and not is_first_name(head)
+        and head not in surnames()
+    }
     return frozenset(name for name in short if len(name) > 4 and not is_word(name)) | listed(
         "villes_courantes"
     )
@@ -611,7 +638,7 @@ def _famous() -> re.Pattern[str]:
     }
     kinds = "|".join(map(re.escape, sorted(spelled, key=len, reverse=True)))
     return re.compile(
-        rf"(?:(?<= à )|(?<= à l')|(?<= à la )|(?<= de )|(?<= vers )|(?<= sur )|(?<=[(/,:-] )|(?<=\()|(?<= d'))(?P<name>{kinds})(?![\w-])"
+        rf"(?:(?<= à )|(?<= au )|(?<= du )|(?<= à l')|(?<= à la )|(?<= de )|(?<= vers )|(?<= sur )|(?<=[(/,:-] )|(?<=\()|(?<= d'))(?P<name>{kinds})(?![\w-])"
     )
 
 
@@ -676,6 +703,8 @@ def find_social(text: str) -> Iterator[Finding]:
         for match in pattern.finditer(text):
             group = next(name for name, value in match.groupdict().items() if value)
             value = match.group(group).rstrip()
+            if value == "Marie":
+                continue  # the first name
             if label == Categorie.NATIONALITE and fold(value) not in listed("nationalites"):
                 continue
             yield Finding(match.start(group), match.start(group) + len(value), label, 0.8, "social")
