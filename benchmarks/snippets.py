@@ -18,12 +18,17 @@ from pathlib import Path
 from partages.usecases.pseudonymise.engine import detect
 
 FOLDER = Path(__file__).parent / "data/snippets"
+LABELS = {
+    "N": "Nom", "P": "Prenom", "D": "DateIdentifiante", "B": "DateNaissancePatient", "I": "CodeIdentifiant", "T": "NumeroTelephone",
+    "E": "AdresseEmail", "U": "Url", "A": "Adresse", "V": "Ville", "C": "CodePostal", "Y": "Pays", "H": "Etablissement",
+}  # fmt: skip
 KINDS = {
-    "N": "names", "P": "first names", "D": "dates", "B": "dates", "I": "identifiers", "T": "contacts", "E": "contacts",
-    "U": "contacts", "A": "places", "V": "places", "C": "places", "Y": "places", "H": "hospitals",
+    "Nom": "names", "Prenom": "first names", "DateIdentifiante": "dates", "DateNaissancePatient": "dates", "CodeIdentifiant": "identifiers",
+    "NumeroTelephone": "contacts", "AdresseEmail": "contacts", "Url": "contacts", "Adresse": "places", "Ville": "places",
+    "CodePostal": "places", "Pays": "places", "Etablissement": "hospitals",
 }  # fmt: skip
 Entity = tuple[int, int, str]
-"""(start, end, kind)"""
+"""(start, end, category)"""
 
 
 def read(half: str = "held-out") -> list[tuple[str, list[Entity]]]:
@@ -33,7 +38,7 @@ def read(half: str = "held-out") -> list[tuple[str, list[Entity]]]:
         text, entities, at = "", [], 0
         for match in re.finditer(r"\[([A-Z]):([^\]]+)\]", marked):
             text += marked[at : match.start()]
-            entities.append((len(text), len(text) + len(match[2]), KINDS[match[1]]))
+            entities.append((len(text), len(text) + len(match[2]), LABELS[match[1]]))
             text += match[2]
             at = match.end()
         found.append((text + marked[at:], entities))
@@ -46,8 +51,12 @@ def measure(statistical: bool, half: str) -> list[tuple[Counter[str], Counter[st
     for text, entities in read(half):
         masked = {i for span in detect(text, statistical=statistical) for i in range(span.start, span.end)}
         right = {i for start, end, _ in entities for i in range(start, end)}
-        found = Counter(kind for start, end, kind in entities if masked.issuperset(range(start, end)))
-        rows.append((found, Counter(kind for _, _, kind in entities), len(masked & right), len(masked)))
+        found = Counter(
+            KINDS[label] for start, end, label in entities if masked.issuperset(range(start, end))
+        )
+        rows.append(
+            (found, Counter(KINDS[label] for _, _, label in entities), len(masked & right), len(masked))
+        )
     return rows
 
 
