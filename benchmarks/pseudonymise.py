@@ -143,11 +143,9 @@ def ablation(weights: Path | None) -> None:
     rows = {
         "rules": {"statistical": False, "propagation": False},
         "rules, propagation (`fast`)": {"statistical": False},
-        "rules, NER, propagation": {"statistical": False, "ner": True},
         "model alone": {"families": (), "propagation": False},
         "rules, model": {"propagation": False},
         "rules, model, propagation (`full`)": {},
-        "rules, model, NER, propagation": {"ner": True},
     }
     for rule in RULES:
         rows[f"`full` without {rule.__name__}"] = {"families": tuple(r for r in RULES if r is not rule)}

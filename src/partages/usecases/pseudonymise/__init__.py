@@ -18,7 +18,7 @@ from partages.usecases.pseudonymise.schema import Options, PseudonymiseResult
 def _run(document: Document, options: Options, resources: Resources) -> PseudonymiseResult:
     from partages.usecases.pseudonymise.engine import pseudonymise
 
-    return pseudonymise(document, _keyed(options, resources.settings))
+    return pseudonymise(document, _keyed(options, resources.settings), lambda: resources.generator)
 
 
 def _keyed(options: Options, settings: Settings) -> Options:

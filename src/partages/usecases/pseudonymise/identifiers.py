@@ -256,7 +256,7 @@ def find_contacts(text: str) -> Iterator[Finding]:
     for match in _PHONE.finditer(text):
         start, end = match.span()
         start += match.group().startswith("(") and ")" not in match.group()
-        yield Finding(start, end, Categorie.TELEPHONE, 0.95, "phone", {"RoleNUM": _owner(text, start)})
+        yield Finding(start, end, Categorie.TELEPHONE, 0.95, "phone", {"RoleNUM": owner(text, start)})
     for match in _EXTENSION.finditer(text):
         if not re.match(r"19[3-9]|20[0-3]", match[1]):
             yield Finding(*match.span(1), Categorie.TELEPHONE, 0.7, "extension", {"RoleNUM": "Hopital"})
@@ -274,11 +274,11 @@ def find_contacts(text: str) -> Iterator[Finding]:
                 Categorie.TELEPHONE,
                 0.9,
                 "phone label",
-                {"RoleNUM": _owner(text, match.start())},
+                {"RoleNUM": owner(text, match.start())},
             )
 
 
-def _owner(text: str, at: int) -> str:
+def owner(text: str, at: int) -> str:
     """Whose phone: the patient's when the line speaks of the patient, else the hospital's."""
     line = line_before(text, at).casefold()
     return (

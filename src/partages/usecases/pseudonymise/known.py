@@ -12,7 +12,6 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import cache
 
 from rapidfuzz.distance import OSA
 
@@ -22,6 +21,7 @@ from partages.usecases.pseudonymise.gazetteers import first_name, is_medical, is
 from partages.usecases.pseudonymise.patient import CIVILITIES, MAX_LENGTH, TITLES, KnownPatient, KnownPerson
 from partages.usecases.pseudonymise.schema import Categorie
 from partages.usecases.pseudonymise.surrogate_dates import in_words
+from partages.usecases.pseudonymise.wording import flattened
 
 RULE = "known"
 SURE, FUZZY, INITIAL = 1.0, 0.9, 0.85
@@ -47,18 +47,7 @@ _BETWEEN_DATES = r"[\s./\\_,;:|-]{0,3}"
 _INSIDE_NAME = re.compile(r"[\s\-'’.]{0,4}")
 
 
-def _flat(text: str) -> str:
-    """Same length as ``text``: lower case, accents out."""
-    return text.translate({ord(character): _plain(character) for character in set(text)})
-
-
-@cache
-def _plain(character: str) -> str:
-    plain = strip_accents(character).casefold()
-    return plain if len(plain) == 1 else character.lower()[:1]
-
-
-def _close(word: str, known: str) -> bool:
+def is_misspelt(word: str, known: str) -> bool:
     """Whether one typing error (two, in a long name) tells the two apart."""
     errors = 0 if len(known) < 5 else 1 if len(known) < 8 else 2
     return bool(
@@ -75,13 +64,13 @@ def speller(known: KnownPatient) -> Callable[[str], str]:
         part
         for person in people
         for name in (*person.names, *person.first_names, *getattr(person, "birth_names", ()))
-        for part in _WORD.findall(_flat(name))
+        for part in _WORD.findall(flattened(name))
     }
 
     def spelling(part: str) -> str:
         if part in parts:
             return part
-        close = [name for name in parts if _close(part, name)]
+        close = [name for name in parts if is_misspelt(part, name)]
         return min(close, key=lambda name: (OSA.distance(part, name), name), default=part)
 
     return spelling
@@ -89,7 +78,7 @@ def speller(known: KnownPatient) -> Callable[[str], str]:
 
 def find_known(text: str, known: KnownPatient) -> list[Finding]:
     """Every occurrence of what is known, in a view's text; in order, without overlap."""
-    flat = _flat(text)
+    flat = flattened(text)
     findings = [
         *_numbers(flat, known),
         *_birth_dates(flat, known.birth_date),
@@ -177,7 +166,7 @@ def _without_overlap(findings: Iterable[Finding]) -> list[Finding]:
 
 def _spaced(number: str) -> str:
     """A pattern for the letters and digits of a number, whatever separates them, as scanned too."""
-    characters = [c for c in _flat(number) if c.isalnum()]
+    characters = [c for c in flattened(number) if c.isalnum()]
     return _BETWEEN_DIGITS.join(_OCR.get(c, re.escape(c)) for c in characters)
 
 
@@ -244,7 +233,7 @@ def _mistyped(flat: str, codes: list[tuple[str, str]]) -> Iterator[Finding]:
 def _exact(flat: str, known: KnownPatient) -> Iterator[Finding]:
     for person, _ in _phone_owners(known):
         for email in person.emails:
-            pieces = [re.escape(piece) for piece in re.split(r"([.@_-])", _flat(email)) if piece]
+            pieces = [re.escape(piece) for piece in re.split(r"([.@_-])", flattened(email)) if piece]
             for match in re.finditer(r"(?<![a-z0-9])" + r"\s?".join(pieces) + r"(?![a-z0-9])", flat):
                 yield Finding(*match.span(), Categorie.EMAIL, SURE, RULE)
 
@@ -318,7 +307,7 @@ def _streets(
     flat: str, words: list[tuple[int, int]], addresses: Iterable[str], role: str
 ) -> Iterator[Finding]:
     for address in addresses:
-        parts = _WORD.findall(_flat(address))
+        parts = _WORD.findall(flattened(address))
         at = next((index for index, part in enumerate(parts) if part in _STREET_OF), None)
         name = parts[at + 1 :] if at is not None else parts
         if not any(len(part) > 3 for part in name):
@@ -351,7 +340,7 @@ def _follows(flat: str, words: list[tuple[int, int]], first: int, name: list[str
             return None
         if (
             written != part
-            and not _close(written, part)
+            and not is_misspelt(written, part)
             and {written, part} not in ({"st", "saint"}, {"ste", "sainte"})
         ):
             return None
@@ -366,11 +355,11 @@ def _towns(
             yield Finding(*match.span(), Categorie.CODE_POSTAL, SURE, RULE, {"RoleLOC": role})
     starts = _index(flat, words)
     for town in (*person.towns, *getattr(person, "birth_place", ())):
-        parts = _WORD.findall(_flat(town))
+        parts = _WORD.findall(flattened(town))
         if not parts:
             continue
         firsts = {parts[0], *({"st"} if parts[0] == "saint" else {"ste"} if parts[0] == "sainte" else ())}
-        candidates = {word for word in starts if word in firsts or _close(word, parts[0])}
+        candidates = {word for word in starts if word in firsts or is_misspelt(word, parts[0])}
         for word in candidates:
             for index in starts[word]:
                 last = _follows(flat, words, index, parts)
@@ -410,13 +399,13 @@ def _names(
             (Categorie.PRENOM, person.first_names),
         )
         for label, values in kinds:
-            names += [(_WORD.findall(_flat(value)), label, role) for value in values]
+            names += [(_WORD.findall(flattened(value)), label, role) for value in values]
     names = [(name, label, role) for name, label, role in names if name]
     if not names:
         return []
     parts: dict[str, tuple[str, str]] = {}
     spelled = {
-        _flat(part): part
+        flattened(part): part
         for person, _ in people
         for value in (*person.names, *getattr(person, "birth_names", ()), *person.first_names)
         for part in _WORD.findall(value)
@@ -445,7 +434,7 @@ def _parts(
         if word in parts:
             meant[word] = word
         elif len(word) >= 4:
-            close = [part for part in parts if _close(word, part)]
+            close = [part for part in parts if is_misspelt(word, part)]
             if close and not is_word(word) and not is_medical(word) and not first_name(word):
                 meant[word] = min(close, key=lambda part: (OSA.distance(word, part), part))
     hits = sorted((number, word) for word in meant for number in index[word])

@@ -27,9 +27,9 @@ from partages.usecases.pseudonymise.gazetteers import (
 )
 from partages.usecases.pseudonymise.letters import LOWER, UPPER
 from partages.usecases.pseudonymise.persons import (
-    _PREFIX_OF_EPONYM,
     OTHER,
     PATIENT,
+    PREFIX_OF_EPONYM,
     STAFF,
     Token,
     named,
@@ -278,7 +278,7 @@ def _context(text: str, run: _Run) -> float:
         near = near.lower()
     after = text[run.end : min(run.line_end, run.end + 40)]
     weight = 0.0
-    if _PREFIX_OF_EPONYM.search(before) or _PLACE_BEFORE.search(near):
+    if PREFIX_OF_EPONYM.search(before) or _PLACE_BEFORE.search(near):
         return -2.5
     if _LABEL_MARK.match(after) and near.endswith("  ") and is_word(run.tokens[-1].text):
         return -2.5  # the label of a table: « Aide : »

@@ -8,9 +8,9 @@ from dataclasses import replace
 from partages.text import fold
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.gazetteers import is_acronym, is_first_name, is_medical, is_word, listed
-from partages.usecases.pseudonymise.identifiers import _owner, line_before, luhn, nir_key
+from partages.usecases.pseudonymise.identifiers import line_before, luhn, nir_key, owner
 from partages.usecases.pseudonymise.model import Decided
-from partages.usecases.pseudonymise.persons import OTHER, STAFF, _nearby_role
+from partages.usecases.pseudonymise.persons import OTHER, STAFF, nearby_role
 from partages.usecases.pseudonymise.schema import Categorie
 
 SURE = 0.97
@@ -193,12 +193,12 @@ def attributes(text: str, finding: Finding) -> Mapping[str, str]:
     label, start, end = finding.label, finding.start, finding.end
     if label in _NAMES:
         before = line_before(text, start)[-40:]
-        role = STAFF if _STAFF_BEFORE.search(before) else _nearby_role(text, start, end)
+        role = STAFF if _STAFF_BEFORE.search(before) else nearby_role(text, start, end)
         return {"RolePER": role}
     if label == Categorie.CODE:
         return _code(text, start, end)
     if label in (Categorie.TELEPHONE, Categorie.EMAIL, Categorie.URL):
-        return {"RoleNUM": _owner(text, start)}
+        return {"RoleNUM": owner(text, start)}
     if label == Categorie.ETABLISSEMENT:
         return {"RoleLOC": "Hopital"}
     if label in (Categorie.VILLE, Categorie.ADRESSE, Categorie.CODE_POSTAL, Categorie.PAYS):

@@ -85,7 +85,7 @@ _RELATIVE = re.compile(
     r"(?<!\w)(?:[Ss]on|[Ss]a|[Ss]es|[Ll]eur|[Ll]a|[Ll]e|[Uu]ne?|[Mm]on|[Mm]a)\s(?:petite?[ -])?(?:fils|fille|[ée]poux|[ée]pouse|mari|femme|conjointe?|compagnon|compagne|fr[èe]re|s(?:œ|oe)ur|m[èe]re|p[èe]re|neveu|ni[èe]ce|cousine?|voisine?|amie?"
     rf"|famille|concubine?|ex-[ée]pouse|ex-mari|belle-fille|beau-fils|gendre|tante|oncle|jumeau|jumelle|enfant|b[ée]b[ée])s?(?:\s(?:a[iî]n[ée]e?|cadette?|jumelle|unique))?\s?[,:(]?\s?(?:\(?pr[ée]nomm[ée]e?\s)?(?=[{_U}])"
 )
-_PREFIX_OF_EPONYM = re.compile(
+PREFIX_OF_EPONYM = re.compile(
     r"(?<!\w)(?:maladies?|syndrome|sd|sdr|score|signe|test|[ée]chelle|loi|op[ée]ration|intervention|technique|classification|crit[èe]res?|indice|triade|fracture|incision|sonde|redon|cath[ée]ter"
     r"|corps|cellules?|ligament|tendon|canal|lymphome|sarcome|tumeur|thyro[ïi]dite|purpura|n[ée]vralgie|h[ée]patite|bacille|virus|anse|proc[ée]d[ée]|man(?:œ|oe)uvre|stade|type|grade|cul-de-sac|h[ée]parine"
     r"|point|r[ée]flexe|paralysie|dystrophie|ataxie|chor[ée]e|n[ée]phropathie|an[ée]mie|phénom[èe]ne|ph[ée]nom[èe]ne|ulc[èe]re|kyste|hernie|rectocolite|ost[ée]ochondrite|scarlatine|glande|nodule|classe|stadifi[ée]|coloration|solution|appareil|lame|angle|ganglion|plexus|trou|espace|bandage|attelle|plaque|vis|broche|feu|danse|mal|épreuve|voie|abord|ann|clou|prothèse|valve|stent|masque|lunettes|ballon|drain|pince|scope|formule|clairance|DFG|selon)"
@@ -399,7 +399,7 @@ def _looks_named(tokens: list[Token]) -> bool:
     return False
 
 
-def _nearby_role(text: str, start: int, end: int) -> str:
+def nearby_role(text: str, start: int, end: int) -> str:
     around = text[max(0, start - 60) : start] + " " + text[end : end + 60]
     if re.search(
         r"\b(?:interne|chef|cardiologue|chirurgien|m[ée]decin|praticien|docteur|dr|ide|infirmi|secr[ée]taire|ph\b|cca|sign|copie|radiologue|biologiste|anesth)",

@@ -18,7 +18,7 @@ from partages.usecases.pseudonymise.gazetteers import (
     world_towns,
 )
 from partages.usecases.pseudonymise.identifiers import line_before
-from partages.usecases.pseudonymise.persons import _PREFIX_OF_EPONYM
+from partages.usecases.pseudonymise.persons import PREFIX_OF_EPONYM
 from partages.usecases.pseudonymise.schema import Categorie
 from partages.usecases.pseudonymise.wording import has_any, telling_words
 
@@ -97,7 +97,7 @@ _PLACE_LABEL = re.compile(
 def find_hospitals(text: str) -> Iterator[Finding]:
     """Propose hospital names, without their head word nor the preposition after it."""
     for match in _famous().finditer(text) if has_any(text, _entries("hopitaux.txt")) else ():
-        if not _PREFIX_OF_EPONYM.search(text[max(0, match.start() - 30) : match.start()]):
+        if not PREFIX_OF_EPONYM.search(text[max(0, match.start() - 30) : match.start()]):
             yield Finding(
                 *match.span("name"),
                 Categorie.ETABLISSEMENT,
@@ -267,7 +267,7 @@ def find_towns(text: str) -> Iterator[Finding]:
                 continue
             if rule == "town":
                 strong = match.group("prep") in ("à", "À") or built
-                if not strong and (is_first_name(town) or _PREFIX_OF_EPONYM.search(line_before(text, start))):
+                if not strong and (is_first_name(town) or PREFIX_OF_EPONYM.search(line_before(text, start))):
                     continue
                 if match.group("prep") in ("sur", "vers") and is_medical(town):
                     continue
@@ -372,7 +372,7 @@ def _lone_towns(text: str) -> Iterator[Finding]:
         start, end = match.start(), match.start() + len(name)
         position = end
         before = text[max(0, start - 40) : start]
-        if _PREFIX_OF_EPONYM.search(before):
+        if PREFIX_OF_EPONYM.search(before):
             continue
         cue = 0.0
         if _TOWN_CUE.search(before):
@@ -449,7 +449,7 @@ _BELIEF = re.compile(
 @cache
 def _countries() -> re.Pattern[str]:
     """Names of countries with a capital, or in capitals, with or without accents."""
-    names = {line for line in gazetteers._lines("pays.txt") if len(line) > 3}
+    names = {line for line in gazetteers.lines("pays.txt") if len(line) > 3}
     spelled = {
         form
         for name in names
@@ -595,7 +595,7 @@ _STAFF_TOO = frozenset(
 def _plain_jobs() -> re.Pattern[str]:
     """Occupations that are nobody's role in a hospital, wherever they stand without an article."""
     names = {
-        entry.strip() for line in gazetteers._lines("professions.txt") for entry in line.split(",")
+        entry.strip() for line in gazetteers.lines("professions.txt") for entry in line.split(",")
     } - _STAFF_TOO
     kinds = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     return re.compile(
@@ -606,7 +606,7 @@ def _plain_jobs() -> re.Pattern[str]:
 @cache
 def _entries(name: str) -> frozenset[str]:
     """The telling words of a list; of occupations, in the plural too."""
-    words = telling_words({entry for line in gazetteers._lines(name) for entry in line.split(",")})
+    words = telling_words({entry for line in gazetteers.lines(name) for entry in line.split(",")})
     return words | {word + "s" for word in words} if name.startswith("professions") else words
 
 
@@ -621,7 +621,7 @@ _OF_FAMILY = frozenset(
 def _famous() -> re.Pattern[str]:
     names = {
         entry.strip()
-        for line in gazetteers._lines("hopitaux.txt")
+        for line in gazetteers.lines("hopitaux.txt")
         for entry in line.split(",")
         if entry.strip()
     }
@@ -646,7 +646,7 @@ def _famous() -> re.Pattern[str]:
 def _jobs() -> re.Pattern[str]:
     """Occupations after what announces the patient's: age, ``ancien``, ``profession``, being or working as."""
     names = sorted(
-        {entry.strip() for line in gazetteers._lines("professions.txt") for entry in line.split(",")},
+        {entry.strip() for line in gazetteers.lines("professions.txt") for entry in line.split(",")},
         key=len,
         reverse=True,
     )

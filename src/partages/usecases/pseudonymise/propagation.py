@@ -3,12 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator
 
-import ahocorasick
-
-from partages.text import strip_accents
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.gazetteers import is_first_name, is_medical, is_word
 from partages.usecases.pseudonymise.schema import Categorie
+from partages.usecases.pseudonymise.wording import flattened, occurrences
 
 SHORTEST = 3
 """Letters a name needs to be looked for elsewhere."""
@@ -26,16 +24,7 @@ PROPAGATED = (
 
 def _key(text: str) -> str:
     """Same length as ``text``: lower case, accents out, hyphens as spaces."""
-    lowered = text.lower()
-    if len(lowered) != len(text):
-        lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-    plain = "".join(strip_accents(c) if len(strip_accents(c)) == 1 else c for c in sorted(set(lowered)))
-    table = (
-        {ord(c): p for c, p in zip(sorted(set(lowered)), plain, strict=True)}
-        if len(plain) == len(set(lowered))
-        else {}
-    )
-    return lowered.translate(table).replace("-", " ")
+    return flattened(text).replace("-", " ")
 
 
 def propagate(text: str, findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -66,14 +55,7 @@ def propagate(text: str, findings: Iterable[Finding]) -> Iterator[Finding]:
             key = _key(part)
             if key not in known or known[key].score < finding.score:
                 known[key] = finding
-    if not known:
-        return
-    automaton = ahocorasick.Automaton()
-    for key in known:
-        automaton.add_word(key, key)
-    automaton.make_automaton()
-    for last, key in automaton.iter(_key(text)):
-        start, end = last - len(key) + 1, last + 1
+    for start, end, key in occurrences(_key(text), known):
         if (start and (text[start - 1].isalnum() or text[start - 1] == "_")) or (
             end < len(text) and (text[end].isalnum())
         ):

@@ -8,14 +8,13 @@ text with its spans and proposes more of them; ``count_residues`` reads what was
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-import ahocorasick
-
 from partages.documents import Document, Span
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.gazetteers import first_name, is_medical, is_word
-from partages.usecases.pseudonymise.known import _close, _flat
+from partages.usecases.pseudonymise.known import is_misspelt
 from partages.usecases.pseudonymise.patient import TITLES
 from partages.usecases.pseudonymise.schema import Categorie
+from partages.usecases.pseudonymise.wording import flattened, occurrences
 
 RULE = "residue"
 SCORE = 0.5
@@ -38,7 +37,7 @@ _MADE_NAME = re.compile(r"[@_/\\0-9]|\.[A-Za-z]{2,5}\b")
 def find_residues(text: str, findings: Sequence[Finding]) -> list[Finding]:
     """More findings in a view's text, none over one of ``findings``."""
     taken = sorted((finding.start, finding.end) for finding in findings)
-    flat = _flat(text)
+    flat = flattened(text)
     names = _names(flat, findings)
     proposed = [
         *_inside_words(text, flat, names),
@@ -73,14 +72,7 @@ def _names(flat: str, findings: Iterable[Finding]) -> dict[str, Finding]:
 
 
 def _inside_words(text: str, flat: str, names: dict[str, Finding]) -> Iterator[Finding]:
-    if not names:
-        return
-    automaton = ahocorasick.Automaton()
-    for name in names:
-        automaton.add_word(name, name)
-    automaton.make_automaton()
-    for last, name in automaton.iter(flat):
-        start, end = last - len(name) + 1, last + 1
+    for start, end, name in occurrences(flat, names):
         left, right = start, end
         while left and flat[left - 1].isalpha() and start - left < LONGEST_TOKEN:
             left -= 1
@@ -142,7 +134,7 @@ def _misspelled(text: str, flat: str, names: dict[str, Finding]) -> Iterator[Fin
     for match in _CAPITALISED.finditer(text):
         word = flat[match.start() : match.end()]
         if word not in judged:
-            close = word not in names and next((name for name in wanted if _close(word, name)), None)
+            close = word not in names and next((name for name in wanted if is_misspelt(word, name)), None)
             real = is_word(word) or is_medical(word) or first_name(word)
             judged[word] = close if close and not real else None
         name = judged[word]
@@ -204,7 +196,7 @@ def count_residues(document: Document, spans: Iterable[Span], rendered: str) -> 
     Names that are common words are not counted: they may well be the words.
     """
     values: set[str] = set()
-    flat = _flat(document.text)
+    flat = flattened(document.text)
     for span in spans:
         quoted = flat[span.start : span.end]
         if span.label in (Categorie.NOM, Categorie.PRENOM):
@@ -215,16 +207,9 @@ def count_residues(document: Document, spans: Iterable[Span], rendered: str) -> 
             }
         elif span.label in (*_NUMBERS, Categorie.EMAIL) and sum(c.isalnum() for c in quoted) >= SHORTEST + 2:
             values.add(quoted)
-    if not values:
-        return 0
-    automaton = ahocorasick.Automaton()
-    for value in values:
-        automaton.add_word(value, value)
-    automaton.make_automaton()
-    left = _flat(rendered)
+    left = flattened(rendered)
     count = 0
-    for last, value in automaton.iter(left):
-        start, end = last - len(value) + 1, last + 1
+    for start, end, value in occurrences(left, values):
         inside = (start and left[start - 1].isalpha()) or (end < len(left) and left[end].isalpha())
         if not (inside and value.isalpha()):
             count += 1

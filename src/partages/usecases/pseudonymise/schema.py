@@ -66,8 +66,10 @@ class Options(BaseOptions):
         description="Texte rendu : surrogates (substituts cohérents), tags (catégories entre crochets) "
         "ou spans (texte inchangé, seules les positions sont données).",
     )
-    engine: Literal["full", "fast"] = Field(
-        "full", description="full : règles, lexiques et modèle statistique ; fast : sans modèle statistique."
+    engine: Literal["full", "fast", "llm"] = Field(
+        "full",
+        description="full : règles, lexiques et modèle statistique ; fast : sans modèle statistique ; llm : règles, lexiques "
+        "et modèle de langue, bien plus lent.",
     )
     key: SecretStr = Field(
         SecretStr(""),

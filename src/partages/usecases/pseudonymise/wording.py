@@ -1,9 +1,12 @@
-"""Which words a text has: what lets a costly pattern be left out where none of its words stands."""
+"""Which words a text has, and where: a costly pattern is left out where none of its words stands."""
 
 import re
-from functools import lru_cache
+from collections.abc import Collection, Iterator
+from functools import cache, lru_cache
 
-from partages.text import fold
+import ahocorasick
+
+from partages.text import fold, strip_accents
 
 _WORD = re.compile(r"[^\W\d_]+")
 _COMMON = frozenset({"femme", "Nouvelle", "entretien", "équipe"})
@@ -29,3 +32,26 @@ def telling_words(entries: set[str]) -> frozenset[str]:
 def has_any(text: str, words: frozenset[str]) -> bool:
     """Whether one of the words stands in the text."""
     return not words.isdisjoint(words_of(text))
+
+
+def occurrences(text: str, values: Collection[str]) -> Iterator[tuple[int, int, str]]:
+    """Every place of each value, overlaps included, in order of their ends: (start, end, value). One pass, whatever their number."""
+    if not values:
+        return
+    automaton = ahocorasick.Automaton()
+    for value in values:
+        automaton.add_word(value, value)
+    automaton.make_automaton()
+    for last, value in automaton.iter(text):
+        yield last - len(value) + 1, last + 1, value
+
+
+def flattened(text: str) -> str:
+    """Same length as ``text``: lower case, accents out."""
+    return text.translate({ord(character): _plain(character) for character in set(text)})
+
+
+@cache
+def _plain(character: str) -> str:
+    plain = strip_accents(character).casefold()
+    return plain if len(plain) == 1 else character.lower()[:1]
