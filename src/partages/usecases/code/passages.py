@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from partages import context
+
 LONGEST = 14
 """Words of a passage at most; a longer stretch is cut into overlapping ones."""
 
@@ -32,6 +34,9 @@ SECTIONS = (
 """Name, weight on the score of what is found there, titles. Conclusion and reason for admission weigh more
 (brief of the national programme: the DP is the problem that mainly mobilised care, guide MCO)."""
 
+LISTS = frozenset({"history", "treatment", "habits"})
+"""Sections that are lists: what tells the stay below them is no longer theirs."""
+
 _TITLES = tuple(
     (name, weight, re.compile(rf"(?:{titles})", re.IGNORECASE)) for name, weight, titles in SECTIONS
 )
@@ -56,9 +61,11 @@ def _sections(text: str) -> list[tuple[int, str, float]]:
         named = next(((name, weight) for name, weight, titles in _TITLES if titles.fullmatch(title)), None)
         if named:
             found.append((match.start(), *named))
+            if named[0] in LISTS:
+                found.append((context.reach(text, match.end()), "body", 1.0))
         elif title.isupper() and len(title) > 5:
             found.append((match.start(), "body", 1.0))
-    return found
+    return sorted(found, key=lambda section: section[0])
 
 
 def passages(text: str) -> Iterator[Passage]:
@@ -67,6 +74,7 @@ def passages(text: str) -> Iterator[Passage]:
     Linear in the length of the text.
     """
     sections = _sections(text)
+    text = context.soften(text)
     at = 0
     start = 0
     for end, after in _cuts(text):
