@@ -81,7 +81,7 @@ def test_cases_kept_out_are_nearly_all_right() -> None:
 @pytest.mark.parametrize(
     ("text", "soft"),
     [
-        ("cholécystite aiguë\nlithiasique", True),
+        ("Cholécystite aiguë\nlithiasique", True),
         ("Pas de\nTVP", True),
         ("hta\ndiabète", False),
         ("HTA\nDiabète", False),
