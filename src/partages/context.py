@@ -49,6 +49,8 @@ _TITLE = re.compile(r"[^\W\d_][^.,;:\n]{2,60}$")
 
 
 def _is_title(line: str) -> bool:
+    if ":" in line.rstrip(" :"):
+        return False
     return line.isupper() or _named(line) is not None
 
 

@@ -14,6 +14,7 @@ from partages.terminologies import ranking, words
 from partages.terminologies.cim10 import MCO, Code, Nomenclature
 from partages.terminologies.search import Index, Match, index
 from partages.usecases.base import Evidence
+from partages.usecases.code import precision
 from partages.usecases.code.acts import disagreement, read_acts
 from partages.usecases.code.attestation import attested
 from partages.usecases.code.passages import passages
@@ -133,7 +134,9 @@ def _reason(mention: Mention, said: Context) -> Reason | None:
 
 def _mentions(text: str, searched: Index) -> list[Mention]:
     seen: dict[tuple[str, ...], list[Match]] = {}
-    found = []
+    found: list[Mention] = []
+    words_of: list[frozenset[str]] = []
+    said = precision.read(context.soften(text))
     for passage in passages(text):
         piece = text[passage.start : passage.end]
         tokens = tuple(searched.tokens(piece))
@@ -143,10 +146,20 @@ def _mentions(text: str, searched: Index) -> list[Mention]:
             seen[tokens] = _accept(searched, tokens)
         if seen[tokens]:
             match, *others = seen[tokens]
+            held = frozenset(match.tokens)
+            if passage.joined:
+                near = [
+                    i for i in range(max(0, len(found) - 4), len(found)) if found[i].start >= passage.start
+                ]
+                if any(words_of[i] >= held or not (words_of[i] & held) for i in near) or not near:
+                    continue  # one side says it all, or each says a thing of its own
+                for i in reversed([i for i in near if words_of[i] <= held or found[i].code[:3] == match.code[:3]]):
+                    del found[i], words_of[i]
             start, end = _tighten(piece, match, searched)
+            words_of.append(held)
             found.append(
                 Mention(
-                    match.code,
+                    precision.refine(match.code, said, searched.nomenclature),
                     passage.start + start,
                     passage.start + end,
                     match.score,

@@ -12,9 +12,13 @@ LONGEST = 14
 _CUT = re.compile(
     r"[\n\r\f;:,!?()\[\]|•]|\.(?=\s|$)|\s[-–—]\s|->|=>"
     r"|\b(?:et|avec|mais|puis|ainsi que|associée?s?|motivant|justifiant|devant|chez|malgré|dont|versus|vs"
-    r"|compliquée?s?|évoluant|traitée?s?|depuis|révélée?s?|nécessitant|lors|suite|secondaires? à|par)\b",
+    r"|compliquée?s?|évoluant|traitée?s?|depuis|révélée?s?|nécessitant|lors|suite|secondaires? à|par|sur|dans le cadre d(?:e|['’]))\b",
     re.IGNORECASE,
 )
+_HARD = re.compile(r"[\n\r\f;:!?|•]|\.(?=\s|$)|->|=>")
+"""Cuts that nothing is read across; the others may cut one diagnosis in two ("diabète avec néphropathie")."""
+LONGEST_JOINED = 12
+"""Words of two passages that are also read as one."""
 _WORD = re.compile(r"[^\W_](?:[^\s,;:()]*[^\W_])?", re.UNICODE)
 _HEADING = re.compile(r"^[ \t*#>•\-–\d.)]{0,8}([^\W\d_][^:\n]{2,60}?)[ \t]*(?::|$)", re.MULTILINE)
 
@@ -22,10 +26,14 @@ SECTIONS = (
     (
         "conclusion",
         1.25,
-        r"conclusions?|au total|en synth[èe]se|synth[èe]se|en r[ée]sum[ée]|diagnostics? (?:retenus?|"
-        r"principa\w+|de sortie|final)|diagnostics?",
+        r"(?:en )?conclusions?(?: .{1,30})?|au total|au final|(?:en )?synth[èe]se(?: .{1,30})?|en r[ée]sum[ée]"
+        r"|diagnostics?(?: (?:retenus?|principa\w+|de sortie|final|op[ée]ratoires?|post[- ]?op[ée]ratoires?|d[ée]finitif).{0,25})?",
     ),
-    ("reason", 1.2, r"motifs?(?: d['’ ].*| de .*)?|hospitalis[ée]e? pour|indication"),
+    (
+        "reason",
+        1.2,
+        r"motifs?(?: d['’ ].*| de .*)?|hospitalis[ée]e? pour|indications?(?: op[ée]ratoires?)?(?: .{1,20})?",
+    ),
     ("history", 1.0, r"ant[ée]c[ée]dents?.*|atcds?.*|terrain"),
     ("treatment", 0.5, r"traitements?.*|ordonnance.*|prescriptions?.*"),
     ("examination", 0.85, r"examens? .*|biologie.*|imagerie.*|examen|paraclinique"),
@@ -50,6 +58,15 @@ class Passage:
     end: int
     section: str
     weight: float
+    joined: bool = False
+    """Two stretches that a soft cut parts, read as one."""
+
+
+_INLINE = re.compile(
+    r"(?:^|(?<=[.\n]))[ \t]*(?:au total|au final|en conclusion|en synth[èe]se|en r[ée]sum[ée])[ \t]*,",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""« En conclusion, ... »: the last section, without a heading of its own."""
 
 
 def _sections(text: str) -> list[tuple[int, str, float]]:
@@ -65,6 +82,7 @@ def _sections(text: str) -> list[tuple[int, str, float]]:
                 found.append((context.reach(text, match.end()), "body", 1.0))
         elif title.isupper() and len(title) > 5:
             found.append((match.start(), "body", 1.0))
+    found += [(match.start(), "conclusion", SECTIONS[0][1]) for match in _INLINE.finditer(text)]
     return sorted(found, key=lambda section: section[0])
 
 
@@ -77,6 +95,7 @@ def passages(text: str) -> Iterator[Passage]:
     text = context.soften(text)
     at = 0
     start = 0
+    last: tuple[int, int, int, str] | None = None
     for end, after in _cuts(text):
         while at + 1 < len(sections) and sections[at + 1][0] <= start:
             at += 1
@@ -87,6 +106,12 @@ def passages(text: str) -> Iterator[Passage]:
             yield Passage(group[0].start(), group[-1].end(), name, weight)
             if first + LONGEST >= len(found):
                 break
+        if found and last is not None and last[2] + len(found) <= LONGEST_JOINED and last[3] == name:
+            yield Passage(last[0], found[-1].end(), name, weight, joined=True)
+        if found:
+            last = (found[0].start(), found[-1].end(), len(found), name)
+        if last is not None and _HARD.search(text, end, after):
+            last = None
         start = after
 
 
