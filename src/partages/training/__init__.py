@@ -1,0 +1,1 @@
+"""Specialise a language model for French medicine on the machine at hand: trim, prepare, pretrain, instruct, merge, export."""

@@ -1,0 +1,157 @@
+"""The network of a GGUF file in torch, through ``transformers``: Gemma 3 (text) and Llama."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from gguf.constants import GGMLQuantizationType
+from gguf.quants import dequantize
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+from partages.errors import UsageError
+from partages.models.gguf_file import EMBEDDING, OUTPUT, Weights
+
+LOCAL_ROPE_BASE = 10_000.0
+GLOBAL_EVERY = 6
+"""Gemma 3: one layer in six attends to everything (Gemma 3 technical report, 2025)."""
+
+_LAYER = {
+    "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
+    "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+}  # fmt: skip
+LINEAR = tuple(name.rpartition(".")[2] for name in _LAYER.values())
+"""Names of the linear modules of a layer, which adapters go beside."""
+_NORMS = {
+    "gemma3": {
+        "attn_norm": "input_layernorm", "post_attention_norm": "post_attention_layernorm", "ffn_norm": "pre_feedforward_layernorm",
+        "post_ffw_norm": "post_feedforward_layernorm", "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm",
+    },
+    "llama": {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"},
+}  # fmt: skip
+
+
+def gguf_name(module: str) -> str:
+    """The GGUF tensor of a linear module: ``model.layers.3.mlp.up_proj`` -> ``blk.3.ffn_up``."""
+    _, _, rest = module.partition("layers.")
+    layer, _, name = rest.partition(".")
+    return f"blk.{layer}.{next(short for short, long in _LAYER.items() if long == name)}"
+
+
+def build(weights: Weights, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """The network with the dequantised weights.
+
+    Raises:
+        UsageError: an architecture other than Gemma 3 or Llama.
+    """
+    kind = weights.architecture
+    if kind not in _NORMS:
+        raise UsageError(
+            f"L'architecture « {kind} » ne peut pas être entraînée ici : choisissez un modèle gemma3 ou llama."
+        )
+    config = _config(weights)
+    with torch.device("meta"):
+        network: PreTrainedModel = (Gemma3ForCausalLM if kind == "gemma3" else LlamaForCausalLM)(config)
+    network.to_empty(device="cpu")
+    state: dict[str, torch.Tensor] = {
+        "model.embed_tokens.weight": _tensor(weights, EMBEDDING),
+        "model.norm.weight": _norm(weights, "output_norm.weight"),
+    }
+    if OUTPUT in weights.tensors:
+        state["lm_head.weight"] = _tensor(weights, OUTPUT)
+    for layer in range(int(weights.number("block_count"))):
+        for short, long in _LAYER.items():
+            values = _tensor(weights, f"blk.{layer}.{short}.weight")
+            if kind == "llama" and short in ("attn_q", "attn_k"):
+                heads = config.num_attention_heads if short == "attn_q" else config.num_key_value_heads
+                values = _unpermuted(values, heads)
+            state[f"model.layers.{layer}.{long}.weight"] = values
+        for short, long in _NORMS[kind].items():
+            state[f"model.layers.{layer}.{long}.weight"] = _norm(weights, f"blk.{layer}.{short}.weight")
+    missing, unexpected = network.load_state_dict(state, strict=False, assign=True)
+    if unexpected or set(missing) - {"lm_head.weight"}:
+        raise UsageError("Ce modèle n'a pas les tenseurs de son architecture : le fichier est incomplet.")
+    network.tie_weights()
+    _fill_buffers(network, config)
+    for parameter in network.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return network
+
+
+def _config(weights: Weights) -> Any:
+    number = weights.number
+    common: dict[str, Any] = {
+        "vocab_size": len(weights.tokens),
+        "hidden_size": int(number("embedding_length")),
+        "intermediate_size": int(number("feed_forward_length")),
+        "num_hidden_layers": int(number("block_count")),
+        "num_attention_heads": int(number("attention.head_count")),
+        "num_key_value_heads": int(number("attention.head_count_kv")),
+        "max_position_embeddings": int(number("context_length")),
+        "rms_norm_eps": number("attention.layer_norm_rms_epsilon"),
+        "tie_word_embeddings": OUTPUT not in weights.tensors,
+        "attn_implementation": "sdpa",
+    }
+    for name in ("bos", "eos", "pad"):
+        common[f"{name}_token_id"] = weights.token_id("padding" if name == "pad" else name)
+    if weights.architecture == "llama":
+        return LlamaConfig(
+            **common, rope_parameters={"rope_type": "default", "rope_theta": number("rope.freq_base")}
+        )
+    head = int(number("attention.key_length"))
+    layers = common["num_hidden_layers"]
+    return Gemma3TextConfig(
+        **common,
+        head_dim=head,
+        query_pre_attn_scalar=head,
+        sliding_window=int(number("attention.sliding_window")),
+        layer_types=[
+            "full_attention" if (layer + 1) % GLOBAL_EVERY == 0 else "sliding_attention"
+            for layer in range(layers)
+        ],
+        rope_parameters={
+            "full_attention": {"rope_type": "default", "rope_theta": number("rope.freq_base")},
+            "sliding_attention": {"rope_type": "default", "rope_theta": LOCAL_ROPE_BASE},
+        },
+        hidden_activation="gelu_pytorch_tanh",
+    )
+
+
+def _tensor(weights: Weights, name: str) -> torch.Tensor:
+    try:
+        tensor = weights.tensors[name]
+    except KeyError:
+        raise UsageError(f"Il manque le tenseur {name} : le fichier est incomplet.") from None
+    values = dequantize(np.asarray(tensor.data), GGMLQuantizationType(tensor.kind))
+    return torch.from_numpy(np.array(values.reshape(tensor.shape), dtype=np.float32))
+
+
+def _norm(weights: Weights, name: str) -> torch.Tensor:
+    """Gemma's norms are stored with one added."""
+    return _tensor(weights, name) - (1.0 if weights.architecture == "gemma3" else 0.0)
+
+
+def _unpermuted(values: torch.Tensor, heads: int) -> torch.Tensor:
+    """llama.cpp interleaves the two halves of each head for its rotation; put them back."""
+    rows, columns = values.shape
+    return values.view(heads, rows // heads // 2, 2, columns).transpose(1, 2).reshape(rows, columns)
+
+
+def _fill_buffers(network: PreTrainedModel, config: Any) -> None:
+    """What is computed and not stored (rotations, embedding scale), lost on the meta device."""
+    fresh = type(network)(_small(config))
+    computed = dict(fresh.named_buffers())
+    for name, buffer in network.named_buffers():
+        buffer.data = computed[name].data.clone().to(buffer.dtype)
+
+
+def _small(config: Any) -> Any:
+    """The same configuration with next to no weights."""
+    return type(config)(
+        **{
+            **config.to_dict(),
+            "vocab_size": 8,
+            "pad_token_id": None,
+            "bos_token_id": None,
+            "eos_token_id": None,
+        }
+    )

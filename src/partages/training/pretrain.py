@@ -1,0 +1,245 @@
+"""The training loop: low-rank adapters or all weights, resumable to the same loss curve, stopped when the loss breaks.
+
+LoRA: Hu et al., 2021 (https://arxiv.org/abs/2106.09685), through ``peft``; the optimiser is AdamW with a linear warm-up then
+a cosine to a tenth.
+"""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import Tensor
+
+from partages.errors import UsageError
+from partages.training.loss import row_loss
+from partages.training.network import LINEAR
+from partages.training.rows import read_rows
+
+Rows = tuple[Any, Any, Any]
+"""Tokens, segments, and which tokens count (None: all)."""
+WARM_UP = 0.06
+"""Share of the steps with a rising rate."""
+FLOOR = 0.1
+"""Rate at the end, of the highest."""
+CLIP = 1.0
+BROKEN = 3.0
+"""Times the median of the last losses from which a run is held to have diverged."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        steps: optimiser steps.
+        batch: rows of a step.
+        micro: rows that go through the network at once.
+        rate: highest learning rate.
+        rank: of the adapters; 0 trains all weights.
+        seed: of the adapters and of the order of rows.
+        checkpoint_every: steps.
+    """
+
+    steps: int
+    batch: int = 4
+    micro: int = 2
+    rate: float = 1e-3
+    rank: int = 16
+    seed: int = 0
+    checkpoint_every: int = 20
+
+
+class Diverged(UsageError):
+    """The loss became NaN or shot up."""
+
+
+def with_adapters(network: Any, rank: int, seed: int) -> Any:
+    """The network with trainable adapters beside every linear layer, or the same with all its weights trainable (rank 0)."""
+    torch.manual_seed(seed)
+    if rank == 0:
+        return network.requires_grad_(True)
+    return get_peft_model(
+        network, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(LINEAR), lora_dropout=0.0)
+    )
+
+
+def rate_at(step: int, recipe: Recipe) -> float:
+    """Learning rate of a step, counted from 0."""
+    rising = max(1, round(WARM_UP * recipe.steps))
+    if step < rising:
+        return recipe.rate * (step + 1) / rising
+    done = (step - rising) / max(1, recipe.steps - rising)
+    return recipe.rate * (FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def trained(network: Any) -> dict[str, Tensor]:
+    """The weights that training changes, by name."""
+    return {name: value for name, value in network.named_parameters() if value.requires_grad}
+
+
+def load_rows(folder: Path, part: str) -> Rows:
+    """One part of what ``prepare`` wrote."""
+    tokens, segments = read_rows(folder / f"{part}.npz")
+    return tokens, segments, None
+
+
+def batch_of(rows: Rows, at: np.ndarray[Any, Any]) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Some rows as tensors."""
+    tokens, segments, learnt = rows
+    return (
+        torch.from_numpy(tokens[at].astype(np.int64)),
+        torch.from_numpy(segments[at].astype(np.int64)),
+        None if learnt is None else torch.from_numpy(learnt[at]),
+    )
+
+
+def mean_loss(network: Any, rows: Rows, micro: int = 4) -> float:
+    """Nats a token over all rows, without training."""
+    total, count = 0.0, 0
+    network.eval()
+    with torch.no_grad():
+        for start in range(0, len(rows[0]), micro):
+            loss, tokens = row_loss(
+                network, *batch_of(rows, np.arange(start, min(start + micro, len(rows[0]))))
+            )
+            total += float(loss)
+            count += tokens
+    return total / max(1, count)
+
+
+def train(
+    network: Any,
+    rows: Rows,
+    recipe: Recipe,
+    output: Path,
+    *,
+    validation: Rows | None = None,
+    on_step: Callable[[dict[str, Any]], None] = lambda _: None,
+    identity: str = "",
+) -> list[dict[str, Any]]:
+    """Train, from the last checkpoint if the folder has one; return one record a step (``step``, ``loss``, ``rate``, ``seconds``).
+
+    Args:
+        network: as ``with_adapters`` gives it.
+        rows: to learn from.
+        recipe: how.
+        output: folder of ``checkpoint.pt``, ``curve.jsonl`` and, at the end, ``trained.pt``.
+        validation: its loss is measured at each checkpoint.
+        on_step: called with each record.
+        identity: of the base and data; a checkpoint of another run is refused.
+
+    Raises:
+        Diverged: the loss is NaN, infinite, or far above what it was.
+        UsageError: the checkpoint is of another run.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    parameters = trained(network)
+    optimiser = torch.optim.AdamW(
+        list(parameters.values()), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01
+    )
+    told = identity + json.dumps(asdict(replace(recipe, checkpoint_every=0)), sort_keys=True)
+    curve: list[dict[str, Any]] = []
+    checkpoint = output / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        if state["told"] != told:
+            raise UsageError(
+                f"« {output} » est d'un autre entraînement (données, base ou réglages) : choisissez un autre dossier."
+            )
+        curve = json.loads(state["curve"])
+        with torch.no_grad():
+            for name, value in state["weights"].items():
+                parameters[name].copy_(value)
+        optimiser.load_state_dict(state["optimiser"])
+    network.train()
+    count = len(rows[0])
+    for step in range(len(curve), recipe.steps):
+        started = time.perf_counter()
+        drawn = _order(count, recipe, step)
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(step, recipe)
+        pieces = [batch_of(rows, drawn[at : at + recipe.micro]) for at in range(0, len(drawn), recipe.micro)]
+        total, tokens = 0.0, 0
+        for piece in pieces:
+            loss, counted = row_loss(network, *piece)
+            if counted:
+                loss.backward()
+            total += float(loss.detach())
+            tokens += counted
+        for value in parameters.values():
+            if value.grad is not None:
+                value.grad.div_(max(1, tokens))
+        mean = total / max(1, tokens)
+        _check(mean, curve, step)
+        torch.nn.utils.clip_grad_norm_(parameters.values(), CLIP)
+        optimiser.step()
+        optimiser.zero_grad()
+        record = {
+            "step": step + 1, "loss": round(mean, 5), "rate": rate_at(step, recipe), "tokens": tokens,
+            "seconds": round(time.perf_counter() - started, 3),
+        }  # fmt: skip
+        last = step + 1 == recipe.steps
+        if (
+            validation is not None
+            and len(validation[0])
+            and (last or (step + 1) % (5 * recipe.checkpoint_every) == 0)
+        ):
+            record["validation"] = round(mean_loss(network, validation), 5)
+            network.train()
+        curve.append(record)
+        on_step(record)
+        if last or (step + 1) % recipe.checkpoint_every == 0:
+            _save(
+                checkpoint,
+                {
+                    "told": told,
+                    "curve": json.dumps(curve),
+                    "weights": _copies(parameters),
+                    "optimiser": optimiser.state_dict(),
+                },
+            )
+            (output / "curve.jsonl").write_text("".join(json.dumps(one) + "\n" for one in curve))
+    _save(output / "trained.pt", {"weights": _copies(parameters), "rank": recipe.rank})
+    return curve
+
+
+def _order(count: int, recipe: Recipe, step: int) -> np.ndarray[Any, Any]:
+    """Rows of a step: every row once an epoch, in an order that the seed and the epoch decide."""
+    places = np.arange(step * recipe.batch, (step + 1) * recipe.batch)
+    return np.array(
+        [
+            np.random.default_rng((recipe.seed, int(place // count))).permutation(count)[place % count]
+            for place in places
+        ]
+    )
+
+
+def _check(loss: float, curve: list[dict[str, Any]], step: int) -> None:
+    recent = sorted(record["loss"] for record in curve[-20:])
+    if not math.isfinite(loss) or (len(recent) >= 10 and loss > BROKEN * recent[len(recent) // 2]):
+        raise Diverged(
+            f"L'entraînement diverge au pas {step + 1} (perte {loss:.3g}) : reprenez d'un autre dossier avec un taux "
+            "d'apprentissage trois fois plus petit (--rate)."
+        )
+
+
+def _copies(parameters: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in parameters.items()}
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    temporary = path.with_name(path.name + ".partial")
+    with temporary.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
