@@ -94,7 +94,7 @@ def test_the_principal_diagnosis_is_the_problem_of_the_stay(report: str, princip
 
 def test_the_act_of_this_stay_is_no_past_operation() -> None:
     done = propose("Conclusion : lithiase vésiculaire. Cholécystectomie ce jour.")
-    past = propose("Antécédents : cholécystectomie.\nConclusion : pneumopathie.")
+    past = propose("Antécédents : pacemaker.\nConclusion : pneumopathie.")
     assert not [p for p in done.codes if p.code.startswith("Z9")]
     assert [p.role for p in past.codes if p.code.startswith("Z9")] == ["DAS"]
 
@@ -165,3 +165,36 @@ def test_offsets_hold_in_a_messy_text() -> None:
     text = "\N{GRINNING FACE}\r\nConclusion\N{NO-BREAK SPACE}:\tœdème aigu du poumon\f\r\n"
     evidence = propose(text).codes[0].evidence[0]
     assert text[evidence.start : evidence.end] == "œdème aigu du poumon"
+
+
+def test_a_diagnosis_cut_by_a_line_end_or_a_link_word_is_read_whole() -> None:
+    assert codes("Conclusion : cholécystite aiguë\nlithiasique opérée.")[0] == "K800"
+    assert codes("Conclusion : exacerbation aiguë de BPCO par infection bronchique.")[0] == "J440"
+    assert codes("Conclusion : hypertrophie des amygdales et des végétations.") == ["J353"]
+
+
+def test_the_ejection_fraction_of_the_report_decides_the_subdivision() -> None:
+    assert codes("FEVG à 45 %.\nConclusion : insuffisance cardiaque congestive.") == ["I5001"]
+    assert codes("FEVG 62 %.\nConclusion : insuffisance cardiaque congestive.") == ["I5000"]
+
+
+def test_two_stages_of_one_disease_are_not_both_proposed() -> None:
+    found = codes("Conclusion : fibrillation atriale permanente. FA paroxystique.")
+    assert len([code for code in found if code.startswith("I48")]) == 1
+
+
+def test_a_code_that_another_one_excludes_is_not_proposed() -> None:
+    assert "I10" not in codes("Conclusion : cardiopathie hypertensive. HTA.")
+
+
+def test_a_sign_named_like_a_disease_is_no_disease() -> None:
+    assert not [c for c in codes("Reflux hépato-jugulaire. Conclusion : érysipèle.") if c.startswith("K21")]
+
+
+def test_a_stay_for_a_device_has_its_code_as_principal_diagnosis() -> None:
+    text = "Cancer du sein traité par chimiothérapie. Admise pour pose de chambre implantable."
+    assert codes(text)[0] == "Z452"
+
+
+def codes(text: str) -> list[str]:
+    return [proposal.code for proposal in propose(text).codes]

@@ -153,7 +153,9 @@ def _mentions(text: str, searched: Index) -> list[Mention]:
                 ]
                 if any(words_of[i] >= held or not (words_of[i] & held) for i in near) or not near:
                     continue  # one side says it all, or each says a thing of its own
-                for i in reversed([i for i in near if words_of[i] <= held or found[i].code[:3] == match.code[:3]]):
+                for i in reversed(
+                    [i for i in near if words_of[i] <= held or found[i].code[:3] == match.code[:3]]
+                ):
                     del found[i], words_of[i]
             start, end = _tighten(piece, match, searched)
             words_of.append(held)

@@ -57,6 +57,7 @@ def rank(
     }
     order = [code for code in places if weight[code] >= MIN_STANDING]
     order = _most_specific(sorted(order, key=lambda code: (-weight[code], places[code][0][0].start)))
+    order = rules.one_a_category(rules.without_excluded(order))
     leads = {code: rules.lead_factor(code, stay) for code in order}
     principal = max(
         (code for code in order if code in stay.codes and _may_lead(nomenclature, code, stay)),
@@ -104,11 +105,41 @@ def _stay(places: dict[str, list[tuple[Mention, Context]]], text: str, acts: tup
         reason=frozenset(m.code for m in current if m.passage.section == "reason" or _is_reason(text, m)),
         session=rules.is_session_stay(text),
         acts=acts,
+        purposes=frozenset(m.code for m in current if rules.is_purpose(m.code) and _is_object(text, m)),
+    )
+
+
+_DONE = re.compile(
+    r"\b(?:ablation|pose|mise en place|retrait|changement|cr[ée]ation|ponction|contr[ôo]le|surveillance|d[ée]pistage|r[ée]alis\w+|b[ée]n[ée]fici\w+"
+    r"|vient|venue?|se pr[ée]sente|admise?|hospitalis[ée]e?|programm[ée]e? pour|r[ée]vision|indication|motif|conclusion|au total|ce jour|s[ée]ance)\b",
+    re.IGNORECASE,
+)
+_LATER = re.compile(
+    r"\b(?:pr[ée]vue?s?|programm[ée]e?s?(?! pour)|envisag\w+|propos[ée]\w*|à pr[ée]voir|prochaine?s?|dans (?:\d+|un|une|deux|trois|quatre|cinq|six|quinze)"
+    r" (?:jours?|semaines?|mois|ans)|a [ée]t[ée] (?:opéré|trait)|en (?:19|20)\d\d|poursuiv\w+|à \d+ (?:semaines|mois))\b",
+    re.IGNORECASE,
+)
+TITLE = 160
+"""Characters at the head of a report that say what it is about."""
+
+
+def _is_object(text: str, mention: Mention) -> bool:
+    """Whether a circumstance is what is done in this stay, not what was done before or will be."""
+    left = max(text.rfind(mark, 0, mention.start) for mark in (". ", "\n"))
+    stops = [at for mark in (". ", ".\n") if (at := text.find(mark, mention.end)) >= 0]
+    sentence = text[left + 1 : min(stops, default=len(text))][:600]
+    if _LATER.search(sentence):
+        return False
+    return (
+        mention.passage.section in ("conclusion", "reason")
+        or mention.start < TITLE
+        or _DONE.search(sentence) is not None
+        or _is_reason(text, mention)
     )
 
 
 _ADMITTED = re.compile(
-    r"\b(?:hospitalis|admis|adress|transf[ée]r|venu|entr[ée]|consult|op[ée]r)\w*[^.\n]{0,40}?\b(?:pour|devant|en raison d\w+|d['’]une?|suite à)\b[^.\n]{0,40}$",
+    r"\b(?:hospitalis|admis|amen|adress|transf[ée]r|venu|entr[ée]|consult|op[ée]r)\w*[^.\n]{0,40}?\b(?:pour|devant|en raison d\w+|d['’]une?|suite à)\b[^.\n]{0,40}$",
     re.IGNORECASE,
 )
 
@@ -122,6 +153,8 @@ def _may_lead(nomenclature: Nomenclature, code: str, stay: Stay) -> bool:
     """Whether MCO allows a code as DP, and no diagnosis stands before it."""
     if rules.is_session(code) and stay.session:
         return nomenclature[code].type is not MCO.FORBIDDEN
+    if code in stay.purposes and not rules.is_session(code):
+        return nomenclature[code].type is MCO.FREE
     return nomenclature[code].type is MCO.FREE and not (stay.disease and code[0] in "RZ")
 
 
@@ -138,11 +171,11 @@ def _weight(code: str, found: Sequence[Mention], current: bool, disease: bool) -
 def _most_specific(order: Sequence[str]) -> list[str]:
     """Less the unspecified leaf of a category when a precise one is there, and C79.8 beside a named site."""
     precise = {code[:3] for code in order if not _vague(code)}
-    secondary = any(code[:3] in ("C77", "C78", "C79") and code != "C798" for code in order)
+    secondary = any(rules.is_secondary(code) and code[:4] != "C798" for code in order)
     return [
         code
         for code in order
-        if not (_vague(code) and code[:3] in precise) and not (code == "C798" and secondary)
+        if not (_vague(code) and code[:3] in precise) and not (code[:4] == "C798" and secondary)
     ]
 
 

@@ -39,6 +39,7 @@ class Stay:
         reason: those named as the reason for admission.
         session: whether the stay is a session (chemotherapy, radiotherapy, dialysis...).
         acts: CCAM codes.
+        purposes: codes of chapter XXI that the report gives as what the stay is for.
     """
 
     codes: frozenset[str]
@@ -46,6 +47,7 @@ class Stay:
     reason: frozenset[str]
     session: bool
     acts: tuple[str, ...] = ()
+    purposes: frozenset[str] = frozenset()
 
     @property
     def disease(self) -> bool:
@@ -83,7 +85,18 @@ def is_session(code: str) -> bool:
     return code[:3] == "Z49" or code[:4] in ("Z510", "Z511", "Z512", "Z513")
 
 
+def is_purpose(code: str) -> bool:
+    """Follow-up, screening, contraception, devices, sessions: codes of chapter XXI that a stay may be for."""
+    return listed(code, "purposes.txt")
+
+
 LEAD: tuple[Rule, ...] = (
+    Rule(
+        lambda code, stay: code in stay.purposes and not (is_session(code) and not stay.session),
+        3.0,
+        "objet du séjour",
+        "Guide: a stay for a treatment already decided, a follow-up or a screening has a code of chapter XXI as DP.",
+    ),
     Rule(
         lambda code, stay: code in stay.opening,
         1.35,
@@ -151,9 +164,9 @@ def may_associate(
     """
     if principal is None:
         return True
-    if code[0] == "R" and principal[0] not in "RZ" and listed(code, "common_symptoms.txt"):
+    if _is_symptom(code) and principal[0] not in "RZ" and not listed(code, "lasting_symptoms.txt"):
         return False
-    if code[:3] in ("Z00", "Z01", "Z02", "Z49", "Z50") or code[:4] in ("Z513", "Z763"):
+    if code[0] == "Z" and not listed(code, "status.txt"):
         return False
     if "Z90" <= code[:3] <= "Z98":
         return any(
@@ -161,6 +174,60 @@ def may_associate(
             for mention, said in found
         )
     return not (code[:3] == principal[:3] and not is_secondary(code) and code[0] not in "STEIZ")
+
+
+_PAINS = ("M255", "M542", "M543", "M544", "M545", "M546", "M549", "M791", "M796", "N23", "G470", "H571")
+
+
+def _is_symptom(code: str) -> bool:
+    """Chapter XVIII, and the pains and sleeplessness that other chapters hold."""
+    return code[0] == "R" or code.startswith(_PAINS)
+
+
+def without_excluded(order: Sequence[str]) -> list[str]:
+    """Less the codes that another one excludes or already says (``data/exclusions.tsv``)."""
+    refused = [
+        excluded
+        for holders, excluded in _exclusions()
+        if any(first <= code[: len(first)] <= last for code in order for first, last in holders)
+    ]
+    return [
+        code
+        for code in order
+        if not any(first <= code[: len(first)] <= last for ranges in refused for first, last in ranges)
+    ]
+
+
+SEVERAL = frozenset(
+    {"E87", "I63", "I70", "I74", "D68", "B95", "B96", "C77", "C78", "C79", "E83", "I35", "I34"}
+)
+"""Categories whose codes are different things, which a stay may have together."""
+
+
+def one_a_category(order: Sequence[str]) -> list[str]:
+    """Of the codes of one category, the first only: they are stages or forms of one disease (I48.0 and I48.2).
+
+    Injuries, symptoms and circumstances (R, S to Z) may be several. Heaviest first is the order expected.
+    """
+    seen: set[str] = set()
+    out = []
+    for code in order:
+        if code[:3] not in seen or code[0] in "CRSTZVWXY" or code[:3] in SEVERAL:
+            out.append(code)
+        seen.add(code[:3])
+    return out
+
+
+@cache
+def _exclusions() -> tuple[tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]], ...]:
+    text = files(__package__).joinpath("data", "exclusions.tsv").read_text(encoding="utf-8")
+    rows = [line.split("\t") for line in text.splitlines() if line and not line.startswith("#")]
+    return tuple((_read_ranges(holders), _read_ranges(excluded)) for holders, excluded, _ in rows)
+
+
+def _read_ranges(written: str) -> tuple[tuple[str, str], ...]:
+    pairs = [item.partition("-") for item in written.split()]
+    return tuple((first, last or first) for first, _, last in pairs)
 
 
 _STATUS = re.compile(
