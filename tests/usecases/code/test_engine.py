@@ -196,5 +196,14 @@ def test_a_stay_for_a_device_has_its_code_as_principal_diagnosis() -> None:
     assert codes(text)[0] == "Z452"
 
 
+def test_a_text_without_a_diagnosis_says_so() -> None:
+    message = propose("Bonjour, la réunion est déplacée à jeudi.")
+    assert message.codes == []
+    assert message.flags == ["Aucun diagnostic reconnu dans ce texte."]
+    english = propose("The weather was fine and the committee met for lunch with the mayor.")
+    assert english.codes == []
+    assert "anglais" in english.flags[0]
+
+
 def codes(text: str) -> list[str]:
     return [proposal.code for proposal in propose(text).codes]

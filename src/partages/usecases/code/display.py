@@ -16,7 +16,7 @@ def _quote(document: Document, start: int, end: int) -> str:
 def show(document: Document, result: CodeResult) -> RenderableType:
     """A table of proposals, then what was set aside and why."""
     if not result.codes and not result.set_aside:
-        return Text("Aucun diagnostic reconnu dans ce document.", style="italic")
+        return Text(" ".join(result.flags) or "Aucun diagnostic reconnu dans ce document.", style="italic")
     table = Table(box=None, pad_edge=False)
     for title in ("Rôle", "Code", "Libellé", "Score", "Dans le texte"):
         table.add_column(title)

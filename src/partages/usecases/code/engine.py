@@ -4,6 +4,7 @@ A mention counts when the text affirms it of the patient, now: what is denied, s
 set aside, and a past disease that has gone is not an associated diagnosis (guide méthodologique MCO, ATIH).
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -110,11 +111,25 @@ def _propose(document: Document, options: Options, searched: Index) -> CodeResul
     return CodeResult(
         id=document.id,
         codes=proposals,
-        flags=[disagrees] if disagrees else [],
+        flags=[disagrees] if disagrees else [] if mentions else [_nothing(document.text)],
         acts=acts,
         specialty=options.specialty,
         set_aside=_set_aside(refused, proposed, searched.nomenclature, options.top),
     )
+
+
+_FRENCH = re.compile(r"\b(?:le|la|les|des|une?|du|est|et|pas|pour|avec|patiente?)\b", re.IGNORECASE)
+_ENGLISH = re.compile(r"\b(?:the|of|and|was|is|with|for|no|his|her|patient|were)\b", re.IGNORECASE)
+HEAD = 5000
+"""Characters by which the language of a text is told."""
+
+
+def _nothing(text: str) -> str:
+    """What to say of a text in which no diagnosis was read."""
+    head = text[:HEAD]
+    if len(_ENGLISH.findall(head)) > 2 * len(_FRENCH.findall(head)):
+        return "Aucun diagnostic reconnu : ce texte semble écrit en anglais, et seul le français est lu."
+    return "Aucun diagnostic reconnu dans ce texte."
 
 
 def _reason(mention: Mention, said: Context) -> Reason | None:
