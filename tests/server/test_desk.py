@@ -57,6 +57,13 @@ def test_a_table_is_read(client: TestClient) -> None:
     assert read["notices"]
 
 
+def test_rows_left_out_of_a_table_are_counted(client: TestClient) -> None:
+    table = TABLE + "S3;Ortho;;;\r\n;Ortho;Sans numéro.;;\r\n"
+    read = client.post("/page/sejours", files={"file": ("a.csv", table.encode())}).json()
+    assert len(read["stays"]) == 2
+    assert "2 lignes laissées de côté : l'identifiant ou le texte manque." in read["notices"]
+
+
 def test_a_file_that_is_no_table_is_refused(client: TestClient) -> None:
     response = client.post("/page/sejours", files={"file": ("a.csv", b"a;b\n1;2\n")})
     assert response.status_code == 400

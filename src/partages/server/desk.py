@@ -103,7 +103,12 @@ def make_router(resources: Resources, workers: Workers, templates: Environment) 
             text, notices = decoded(data, "Le tableau")
             if len(text) > MAX_BYTES_PER_CHARACTER * limit:
                 raise BadDocument("Le tableau est trop long : coupez-le en plusieurs.")
-            rows = [fields for _, fields in stays.read(text, "Le tableau") if fields.keys() >= {"id", "text"}]
+            given = list(stays.read(text, "Le tableau"))
+            rows = [fields for _, fields in given if fields.keys() >= {"id", "text"}]
+            lost = len(given) - len(rows)
+            if lost:
+                said = "1 ligne laissée" if lost == 1 else f"{lost} lignes laissées"
+                notices = [*notices, f"{said} de côté : l'identifiant ou le texte manque."]
             return Stays(stays=rows, notices=notices).model_dump_json()
 
         return Response(await workers.run(work), media_type="application/json")

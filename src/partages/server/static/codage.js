@@ -45,6 +45,7 @@ async function openFiles(files) {
     try {
       if (/\.csv$/i.test(file.name)) {
         const table = await ask("/page/sejours", form);
+        if (table.notices.length) alertUser(`${file.name} : ${table.notices.join(" ")}`);
         for (const stay of table.stays) added.push({ specialty: "", ccam: [], ...stay });
       } else {
         const { text } = await ask("/api/v1/extract", form);
