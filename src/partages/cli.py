@@ -21,6 +21,7 @@ from partages.evaluation.commands import evaluate, site
 from partages.resources import Resources
 from partages.settings import Settings
 from partages.terminal import FrenchFormatter
+from partages.training.commands import train
 from partages.usecases import all_usecases
 from partages.usecases.base import Options, UseCase
 
@@ -438,7 +439,7 @@ def audit_command(file: Path) -> None:
 
 for _usecase in all_usecases().values():
     cli.add_command(_usecase_command(_usecase))
-for _group in (evaluate, site):
+for _group in (evaluate, site, train):
     cli.add_command(_group)
 
 

@@ -7,6 +7,7 @@ a cosine to a tenth.
 import json
 import math
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -209,6 +210,17 @@ def train(
             (output / "curve.jsonl").write_text("".join(json.dumps(one) + "\n" for one in curve))
     _save(output / "trained.pt", {"weights": _copies(parameters), "rank": recipe.rank})
     return curve
+
+
+def seconds_per_step(network: Any, rows: Rows, recipe: Recipe) -> float:
+    """What a step takes on this machine: the median of a few, the first apart; the network is left as it was."""
+    before = _copies(trained(network))
+    with tempfile.TemporaryDirectory() as folder:
+        curve = train(network, rows, recipe, Path(folder))
+    with torch.no_grad():
+        for name, value in trained(network).items():
+            value.copy_(before[name])
+    return float(np.median([record["seconds"] for record in curve[1:] or curve]))
 
 
 def _order(count: int, recipe: Recipe, step: int) -> np.ndarray[Any, Any]:

@@ -22,6 +22,8 @@ LONGEST = 20_000
 """Characters of a piece that is tokenised at a time; of a longer document the pieces are windows of the same document."""
 SHORTEST = 8
 """Tokens; a shorter remainder is dropped."""
+SUFFIXES = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".parquet")
+"""Files of a folder that are read."""
 PADDING = 255
 """Segment of the tokens that fill a row."""
 
@@ -31,7 +33,8 @@ class Source:
     """A file or folder of text, and how much of the mix it makes.
 
     Attributes:
-        path: ``.txt`` or ``.txt.gz`` with a document a line (``lines``) or one document; or a folder of ``.txt``.
+        path: ``.txt`` or ``.txt.gz`` with a document a line (``lines``) or one document; ``.jsonl`` with a ``text`` each;
+            ``.parquet`` with a column ``text``; or a folder of these.
         weight: share of the rows, relative to the others.
         lines: whether each line is a document.
     """
@@ -62,18 +65,10 @@ def documents(source: Source) -> Iterator[str]:
     Raises:
         UsageError: it cannot be read, or is not UTF-8.
     """
-    paths = sorted(source.path.rglob("*.txt")) if source.path.is_dir() else [source.path]
+    paths = sorted(_files(source.path)) if source.path.is_dir() else [source.path]
     for path in paths:
         try:
-            with (
-                gzip.open(path, "rt", encoding="utf-8")
-                if path.suffix == ".gz"
-                else path.open(encoding="utf-8") as file
-            ):
-                if source.lines:
-                    yield from (line for line in map(str.strip, file) if line)
-                elif text := file.read().strip():
-                    yield text
+            yield from (text for text in map(str.strip, _texts(path, source.lines)) if text)
         except (OSError, EOFError) as error:
             raise UsageError(
                 f"« {path} » ne peut pas être lu ({getattr(error, 'strerror', None) or 'fichier coupé'})."
@@ -82,8 +77,47 @@ def documents(source: Source) -> Iterator[str]:
             raise UsageError(f"« {path} » n'est pas du texte UTF-8.") from None
 
 
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.name.endswith(SUFFIXES) and path.is_file())
+
+
+def _texts(path: Path, lines: bool) -> Iterator[str]:
+    if path.suffix == ".parquet":
+        yield from _column(path)
+        return
+    with (
+        gzip.open(path, "rt", encoding="utf-8")
+        if path.suffix == ".gz"
+        else path.open(encoding="utf-8") as file
+    ):
+        if ".jsonl" in path.suffixes:
+            for number, line in enumerate(file, 1):
+                try:
+                    yield str(json.loads(line)["text"])
+                except (ValueError, KeyError, TypeError):
+                    raise UsageError(
+                        f"« {path} », ligne {number} : il faut un objet JSON avec un champ « text »."
+                    ) from None
+        elif lines:
+            yield from file
+        else:
+            yield file.read()
+
+
+def _column(path: Path) -> Iterator[str]:
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise UsageError("Lire du Parquet demande pyarrow : pip install pyarrow.") from None
+    try:
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(columns=["text"]):
+            yield from (str(value) for value in batch.column(0).to_pylist())
+    except (pyarrow.ArrowException, IndexError):
+        raise UsageError(f"« {path} » n'est pas un fichier Parquet avec une colonne « text ».") from None
+
+
 def windows(
-    texts: Iterable[str], tokenizer: Tokenizer, length: int, start: int | None
+    texts: Iterable[str], tokenizer: Tokenizer, length: int, start: int | None, shortest: int = SHORTEST
 ) -> Iterator[list[int]]:
     """Stretches of at most ``length`` tokens, each of one document, each opened by the token ``start``."""
     room = length - (start is not None)
@@ -92,7 +126,7 @@ def windows(
             ids = tokenizer.encode(text[at : at + LONGEST], add_special_tokens=False).ids
             for first in range(0, len(ids), room):
                 piece = ids[first : first + room]
-                if len(piece) >= SHORTEST:
+                if len(piece) >= shortest:
                     yield ([start] if start is not None else []) + piece
 
 
