@@ -144,6 +144,21 @@ def test_the_embedded_model_finds_french_more_likely_than_noise(tmp_path: Path) 
     assert found["total"]["bits"] == pytest.approx(french["bits"] + noise["bits"])
 
 
+@pytest.mark.slow
+def test_torch_and_llama_cpp_give_the_same_bits(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    text = tmp_path / "fr.txt"
+    text.write_text(
+        "Patiente de 72 ans, hypertendue, adressée pour une dyspnée fébrile. " * 3, encoding="utf-8"
+    )
+    by_torch = measure._bits_by_torch(Settings(), [text], None)
+    by_server = measure._bits_by_llama_cpp(Settings(), [text], 4000)
+    assert by_torch
+    assert by_torch["engine"] == "torch"
+    assert by_torch["total"]["tokens"] == by_server["total"]["tokens"]
+    assert by_torch["total"]["bits"] == pytest.approx(by_server["total"]["bits"], rel=0.02)
+
+
 @pytest.mark.shared
 @pytest.mark.slow
 def test_the_embedded_model_answers_the_published_questions(shared: Path) -> None:

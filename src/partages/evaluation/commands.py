@@ -328,7 +328,9 @@ def sample_command(table: Path, size: int, by: str, how: Any, seed: int) -> None
     help="Bits par caractère des textes donnés, modèle intégré.",
 )
 @click.option(
-    "--max-characters", type=click.IntRange(100), default=4000, show_default=True, help="Par texte."
+    "--max-characters",
+    type=click.IntRange(100),
+    help="Par texte ; par défaut tout avec l'extra « train », 4 000 sans lui.",
 )
 @click.argument("paths", nargs=-1, metavar="[FICHIER...]", type=FILE)
 @click.option("--output", "-o", type=FILE, help="Résultat complet en JSON.")
@@ -341,7 +343,7 @@ def model_command(
     task: str,
     limit: int | None,
     texts: bool,
-    max_characters: int,
+    max_characters: int | None,
     paths: tuple[Path, ...],
     output: Path | None,
     output_format: str,
@@ -359,7 +361,7 @@ def model_command(
             raise UsageError("--bits-per-character porte sur « embedded » (ou PARTAGES_MODEL_FILE).")
         result = measure.bits_per_character(settings, paths, max_characters)
         lines = [
-            f"  {label:<42} {found['bits_per_character']:.4f} bits par caractère".replace(".", ",")
+            f"  {label:<42} " + f"{found['bits_per_character']:.4f} bits par caractère".replace(".", ",")
             for label, found in [*result["files"].items(), ("total", result["total"])]
         ]
     else:

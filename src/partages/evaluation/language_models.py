@@ -7,8 +7,10 @@ it writes. Questions are asked one by one, at temperature 0, without examples.
 
 import gzip
 import hashlib
+import importlib.util
 import json
 import math
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
@@ -16,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import yaml
 from jinja2 import Environment, StrictUndefined
@@ -31,6 +34,7 @@ COLUMNS = ("questions", "right", "hamming", "invalid", "likelihood_right", "like
 WINDOW = 512
 """Tokens of a window of held-out text; each begins afresh."""
 MAX_CHARACTERS = 4000
+"""Of each text, where llama.cpp gives one probability a request; torch reads whole texts."""
 TOP = 100
 """Most probable first tokens asked for; a letter beyond has no probability."""
 CHAT_TOP = 20
@@ -223,8 +227,8 @@ def evaluate_questions(
 # ---- bits per character
 
 
-def read_text(path: Path, most: int) -> str:
-    """The first characters of a text file, compressed or not.
+def read_text(path: Path, most: int | None) -> str:
+    """The first characters of a text file, compressed or not; all of them by default.
 
     Raises:
         UsageError: unreadable, not UTF-8, or empty.
@@ -235,7 +239,7 @@ def read_text(path: Path, most: int) -> str:
             if path.suffix == ".gz"
             else path.open(encoding="utf-8") as stream
         ):
-            text = stream.read(most)
+            text = stream.read(-1 if most is None else most)
     except (OSError, UnicodeDecodeError, EOFError):
         raise UsageError(f"« {path} » n'est pas un texte lisible en UTF-8.") from None
     if not text.strip():
@@ -243,26 +247,60 @@ def read_text(path: Path, most: int) -> str:
     return text
 
 
-def bits_per_character(
-    settings: Settings, paths: Sequence[Path], most: int = MAX_CHARACTERS
-) -> dict[str, Any]:
+def bits_per_character(settings: Settings, paths: Sequence[Path], most: int | None = None) -> dict[str, Any]:
     """How well the embedded model (or PARTAGES_MODEL_FILE) predicts texts; lower is better.
 
-    Each token of the text is imposed in turn and its probability before sampling read. Windows of 512
-    tokens, each after the beginning-of-text token. Bits are counted over the model's own tokens and
-    divided by characters, so models with other vocabularies compare.
+    Windows of 512 tokens, each after the beginning-of-text token. Bits are counted over the model's own
+    tokens and divided by characters, so models with other vocabularies compare. With the extra ``train``
+    and a Gemma 3 or Llama file, a window takes one pass of torch; otherwise llama.cpp imposes the tokens
+    one by one and gives the probability of each before sampling. The result's ``engine`` names which.
+
+    Args:
+        most: characters read of each text; by default all with torch, 4,000 with llama.cpp.
 
     Raises:
         UsageError: a text cannot be read.
         GeneratorUnavailable: the model cannot be started.
     """
+    by_torch = importlib.util.find_spec("torch") and importlib.util.find_spec("transformers")
+    if by_torch and (found := _bits_by_torch(settings, paths, most)):
+        return found
+    return _bits_by_llama_cpp(settings, paths, most or MAX_CHARACTERS)
+
+
+def _bits_by_torch(settings: Settings, paths: Sequence[Path], most: int | None) -> dict[str, Any] | None:
+    """None where the architecture is not one that torch is taught here."""
+    from partages.models.catalogue import EMBEDDED_NAME
+    from partages.models.embedded import model_path
+    from partages.models.gguf_file import read_weights
+    from partages.training.measure import bits
+    from partages.training.network import build
+    from partages.training.vocabulary import build_tokenizer
+
+    texts = {str(path): read_text(path, most) for path in paths}
+    path = model_path(settings)
+    try:
+        weights = read_weights(path)
+        network, tokenizer = build(weights), build_tokenizer(weights)
+    except UsageError:
+        return None
+    counts = {name: len(tokenizer.encode(text, add_special_tokens=False).ids) for name, text in texts.items()}
+    measures: dict[str, Any] = {}
+    with click.progressbar(length=sum(counts.values()), label="Mesure", file=sys.stderr) as bar:
+        for name, text in texts.items():
+            found = bits(network, tokenizer, weights.token_id("bos"), [text], on_window=bar.update)
+            measures[name] = _shares(float(found.bits.sum()), counts[name], len(text), len(text.encode()))
+    return _bits_result(path.stem if settings.model_file else EMBEDDED_NAME, "torch", measures)
+
+
+def _bits_by_llama_cpp(settings: Settings, paths: Sequence[Path], most: int) -> dict[str, Any]:
     import httpx2
 
     from partages.models.embedded import EmbeddedGenerator
 
     texts = {str(path): read_text(path, most) for path in paths}
     generator = EmbeddedGenerator(settings)
-    out: dict[str, Any] = {"format": "partages-bits/1", "model": generator.name, "files": {}}
+    measures: dict[str, Any] = {}
     try:
         with httpx2.Client(
             base_url=generator.url.removesuffix("/v1"),
@@ -272,17 +310,24 @@ def bits_per_character(
         ) as client:
             for name, text in texts.items():
                 bits, tokens = _bits(client, text)
-                out["files"][name] = _shares(bits, tokens, len(text), len(text.encode()))
+                measures[name] = _shares(bits, tokens, len(text), len(text.encode()))
     except (httpx2.HTTPError, KeyError, IndexError, ValueError):
         raise GeneratorError("Le modèle intégré n'a pas donné les probabilités demandées.") from None
     finally:
         generator.close()
-    bits, *counts = (
-        sum(entry[key] for entry in out["files"].values())
-        for key in ("bits", "tokens", "characters", "bytes")
-    )
-    out["total"] = _shares(bits, *counts)
-    return out
+    return _bits_result(generator.name, "llama.cpp", measures)
+
+
+def _bits_result(model: str, engine: str, measures: dict[str, Any]) -> dict[str, Any]:
+    keys = ("bits", "tokens", "characters", "bytes")
+    bits, *counts = (sum(entry[key] for entry in measures.values()) for key in keys)
+    return {
+        "format": "partages-bits/1",
+        "model": model,
+        "engine": engine,
+        "files": measures,
+        "total": _shares(bits, *counts),
+    }
 
 
 def _shares(bits: float, tokens: int, characters: int, size: int) -> dict[str, float]:

@@ -36,6 +36,7 @@ def bits(
     start: int | None,
     texts: Sequence[str],
     on_document: Callable[[], None] = lambda: None,
+    on_window: Callable[[int], None] = lambda _tokens: None,
 ) -> Bits:
     """Measure documents, without training.
 
@@ -44,6 +45,7 @@ def bits(
         tokenizer, start: of the model.
         texts: documents, none empty.
         on_document: called after each.
+        on_window: called after each window, with its number of tokens.
     """
     network.eval()
     found = []
@@ -55,6 +57,7 @@ def bits(
                     network, torch.tensor([piece]), torch.zeros(1, len(piece), dtype=torch.long)
                 )
             total += float(loss)
+            on_window(len(piece))
         found.append(total / math.log(2))
         on_document()
     return Bits(np.array(found), np.array([len(text) for text in texts], dtype=float))
