@@ -9,6 +9,7 @@ import math
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -67,9 +68,11 @@ def with_adapters(network: Any, rank: int, seed: int) -> Any:
     torch.manual_seed(seed)
     if rank == 0:
         return network.requires_grad_(True)
-    return get_peft_model(
-        network, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(LINEAR), lora_dropout=0.0)
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers under a name it will drop
+        return get_peft_model(
+            network, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(LINEAR), lora_dropout=0.0)
+        )
 
 
 def rate_at(step: int, recipe: Recipe) -> float:
