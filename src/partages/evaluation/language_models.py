@@ -7,7 +7,6 @@ it writes. Questions are asked one by one, at temperature 0, without examples.
 
 import gzip
 import hashlib
-import importlib.util
 import json
 import math
 import sys
@@ -28,6 +27,7 @@ from partages.errors import GeneratorError, GeneratorUnavailable, UsageError
 from partages.evaluation.statistics import DRAWS, Array, bootstrap, ratio
 from partages.evaluation.tasks.utils import LETTERS, exact_match, letters, parse
 from partages.settings import Settings
+from partages.training import is_installed
 
 TASKS = ("frenchmedmcqa_single", "frenchmedmcqa_multiple")
 COLUMNS = ("questions", "right", "hamming", "invalid", "likelihood_right", "likelihood_asked")
@@ -262,8 +262,7 @@ def bits_per_character(settings: Settings, paths: Sequence[Path], most: int | No
         UsageError: a text cannot be read.
         GeneratorUnavailable: the model cannot be started.
     """
-    by_torch = importlib.util.find_spec("torch") and importlib.util.find_spec("transformers")
-    if by_torch and (found := _bits_by_torch(settings, paths, most)):
+    if is_installed() and (found := _bits_by_torch(settings, paths, most)):
         return found
     return _bits_by_llama_cpp(settings, paths, most or MAX_CHARACTERS)
 
@@ -273,8 +272,9 @@ def _bits_by_torch(settings: Settings, paths: Sequence[Path], most: int | None) 
     from partages.models.catalogue import EMBEDDED_NAME
     from partages.models.embedded import model_path
     from partages.models.gguf_file import read_weights
-    from partages.training.measure import bits
+    from partages.training.measure import window_bits
     from partages.training.network import build
+    from partages.training.rows import windows
     from partages.training.vocabulary import build_tokenizer
 
     texts = {str(path): read_text(path, most) for path in paths}
@@ -284,12 +284,21 @@ def _bits_by_torch(settings: Settings, paths: Sequence[Path], most: int | None) 
         network, tokenizer = build(weights), build_tokenizer(weights)
     except UsageError:
         return None
-    counts = {name: len(tokenizer.encode(text, add_special_tokens=False).ids) for name, text in texts.items()}
+    network.eval()
+    start = weights.token_id("bos")
+    room, shortest = (WINDOW, 2) if start is None else (WINDOW + 1, 1)  # a first token is not predicted
+    pieces = {name: list(windows([text], tokenizer, room, start, shortest)) for name, text in texts.items()}
     measures: dict[str, Any] = {}
-    with click.progressbar(length=sum(counts.values()), label="Mesure", file=sys.stderr) as bar:
+    with click.progressbar(
+        length=sum(len(piece) for held in pieces.values() for piece in held), label="Mesure", file=sys.stderr
+    ) as bar:
         for name, text in texts.items():
-            found = bits(network, tokenizer, weights.token_id("bos"), [text], on_window=bar.update)
-            measures[name] = _shares(float(found.bits.sum()), counts[name], len(text), len(text.encode()))
+            bits = 0.0
+            for piece in pieces[name]:
+                bits += window_bits(network, piece)
+                bar.update(len(piece))
+            tokens = sum(len(piece) - 1 for piece in pieces[name])
+            measures[name] = _shares(bits, tokens, len(text), len(text.encode()))
     return _bits_result(path.stem if settings.model_file else EMBEDDED_NAME, "torch", measures)
 
 

@@ -1,6 +1,5 @@
 """``partages train ...``: each step takes what the one before left, and leaves a manifest."""
 
-import importlib.util
 import json
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from partages.errors import MissingPart, OutputError, UsageError
+from partages.training import is_installed
 
 if TYPE_CHECKING:
     from partages.models.gguf_file import Weights
@@ -65,7 +65,7 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
 )
 def train() -> None:
     """The group of commands about training."""
-    if not all(map(importlib.util.find_spec, ("torch", "transformers", "peft", "gguf"))):
+    if not is_installed():
         raise MissingPart("L'entraînement demande des bibliothèques de plus : pip install 'partages[train]'.")
 
 

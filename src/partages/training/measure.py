@@ -30,13 +30,19 @@ class Bits:
         return float(self.bits.sum() / self.characters.sum())
 
 
+def window_bits(network: Any, tokens: Sequence[int]) -> float:
+    """Bits of the tokens of one window after its first, in one pass of the network."""
+    with torch.no_grad():
+        loss, _ = row_loss(network, torch.tensor([tokens]), torch.zeros(1, len(tokens), dtype=torch.long))
+    return float(loss) / math.log(2)
+
+
 def bits(
     network: Any,
     tokenizer: Tokenizer,
     start: int | None,
     texts: Sequence[str],
     on_document: Callable[[], None] = lambda: None,
-    on_window: Callable[[int], None] = lambda _tokens: None,
 ) -> Bits:
     """Measure documents, without training.
 
@@ -45,20 +51,12 @@ def bits(
         tokenizer, start: of the model.
         texts: documents, none empty.
         on_document: called after each.
-        on_window: called after each window, with its number of tokens.
     """
     network.eval()
     found = []
     for text in texts:
-        total = 0.0
-        for piece in windows([text], tokenizer, WINDOW, start, shortest=2):
-            with torch.no_grad():
-                loss, _ = row_loss(
-                    network, torch.tensor([piece]), torch.zeros(1, len(piece), dtype=torch.long)
-                )
-            total += float(loss)
-            on_window(len(piece))
-        found.append(total / math.log(2))
+        pieces = windows([text], tokenizer, WINDOW, start, shortest=2)
+        found.append(sum(window_bits(network, piece) for piece in pieces))
         on_document()
     return Bits(np.array(found), np.array([len(text) for text in texts], dtype=float))
 
