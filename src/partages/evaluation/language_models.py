@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import json
 import math
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
@@ -17,7 +16,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import yaml
 from jinja2 import Environment, StrictUndefined
@@ -27,6 +25,7 @@ from partages.errors import GeneratorError, GeneratorUnavailable, UsageError
 from partages.evaluation.statistics import DRAWS, Array, bootstrap, ratio
 from partages.evaluation.tasks.utils import LETTERS, exact_match, letters, parse
 from partages.settings import Settings
+from partages.terminal import progress_bar
 from partages.training import is_installed
 
 TASKS = ("frenchmedmcqa_single", "frenchmedmcqa_multiple")
@@ -289,14 +288,12 @@ def _bits_by_torch(settings: Settings, paths: Sequence[Path], most: int | None) 
     room, shortest = (WINDOW, 2) if start is None else (WINDOW + 1, 1)  # a first token is not predicted
     pieces = {name: list(windows([text], tokenizer, room, start, shortest)) for name, text in texts.items()}
     measures: dict[str, Any] = {}
-    with click.progressbar(
-        length=sum(len(piece) for held in pieces.values() for piece in held), label="Mesure", file=sys.stderr
-    ) as bar:
+    with progress_bar(sum(map(len, pieces.values()))) as advance:
         for name, text in texts.items():
             bits = 0.0
             for piece in pieces[name]:
                 bits += window_bits(network, piece)
-                bar.update(len(piece))
+                advance()
             tokens = sum(len(piece) - 1 for piece in pieces[name])
             measures[name] = _shares(bits, tokens, len(text), len(text.encode()))
     return _bits_result(path.stem if settings.model_file else EMBEDDED_NAME, "torch", measures)

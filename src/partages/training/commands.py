@@ -1,10 +1,8 @@
 """``partages train ...``: each step takes what the one before left, and leaves a manifest."""
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from partages.errors import MissingPart, OutputError, UsageError
+from partages.terminal import progress_bar
 from partages.training import is_installed
 
 if TYPE_CHECKING:
@@ -249,7 +248,7 @@ def merge_command(
     }
     scales = [0.0, 0.25, 0.5, 0.75, 1.0]
     points, found = [], {}
-    with _bar(len(scales) * sum(map(len, held.values()))) as advance:
+    with progress_bar(len(scales) * sum(map(len, held.values()))) as advance:
         for scale in scales:
             scale_adapters(network, scale)
             found[scale] = {
@@ -405,7 +404,7 @@ def _train(
     network = with_adapters(build(weights), rank, seed)
     recipe = _recipe(output, network, rows, hours, steps, batch=batch, rank=rank, rate=rate, seed=seed)
     started = time.time()
-    with _bar(recipe.steps) as advance:
+    with progress_bar(recipe.steps) as advance:
 
         def show(record: dict[str, Any]) -> None:
             advance(record["step"], f"perte {record['loss']:.3f}")
@@ -478,26 +477,3 @@ def _run_manifest(run: Path) -> dict[str, Any]:
         return read_manifest(run, "instruct")
     except UsageError:
         return read_manifest(run, "pretrain")
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[..., None]]:
-    """A bar on standard error where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=total)
-
-        def advance(to: int | None = None, told: str = "") -> None:
-            if to is None:
-                bar.advance(task)
-            else:
-                bar.update(task, completed=to, description=told)
-
-        yield advance
-    sys.stderr.flush()
