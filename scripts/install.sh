@@ -12,10 +12,10 @@ command -v "$python" >/dev/null 2>&1 ||
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     die "Python 3.11 ou plus récent est nécessaire ; désignez-le par exemple par make install PYTHON=python3.12."
 if [ ! -x "$venv/bin/python" ]; then
-    needed=3000000 # KiB, measured: 1.9 GB installed, and pip's temporary files
+    needed=4000000 # KiB: 3.3 GB installed with the development tools, and pip's temporary files
     free=$(df -Pk . | awk 'NR == 2 { print $4 }')
     [ "$free" -ge "$needed" ] ||
-        die "il faut 3 Go libres sur ce disque pour installer partages, et il en reste $((free / 1000000))."
+        die "il faut 4 Go libres sur ce disque pour installer partages, et il en reste $((free / 1000000))."
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         die "le module venv de Python manque : sudo apt install python3-venv, puis relancez la commande."
     echo "Création de l'environnement Python $venv…"

@@ -52,7 +52,7 @@ def test_a_full_disk_is_said_before_anything_is_written(tmp_path: Path) -> None:
     tool(tmp_path, "df", "printf 'Filesystem 1024-blocks Used Available\\n/dev/x 9 9 1200000 1%% /\\n'")
     done = install(tmp_path, PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert done.returncode == 1
-    assert "il faut 3 Go libres sur ce disque" in done.stderr
+    assert "il faut 4 Go libres sur ce disque" in done.stderr
     assert not (tmp_path / ".venv").exists()
 
 
