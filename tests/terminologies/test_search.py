@@ -106,3 +106,19 @@ def test_an_index_kept_answers_as_the_one_built(searched: Index) -> None:
 def test_the_same_data_and_code_have_the_same_fingerprint() -> None:
     assert search.fingerprint() == search.fingerprint()
     assert len(search.fingerprint()) == 64
+
+
+def test_terms_come_from_every_file_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data" / "synonyms"
+    folder.mkdir(parents=True)
+    (tmp_path / "data" / "synonyms.tsv").write_text("# terms\nI10\tHTA; tension\n", encoding="utf-8")
+    (folder / "b.tsv").write_text("J189\tpneumopathie;\n", encoding="utf-8")
+    (folder / "a.tsv").write_text("I10\ttension\nI10\thypertendu\n", encoding="utf-8")
+    (folder / "notes.txt").write_text("not read", encoding="utf-8")
+    monkeypatch.setattr(search, "files", lambda package: tmp_path)
+    assert search.synonyms() == [
+        ("I10", "HTA"),
+        ("I10", "tension"),
+        ("I10", "hypertendu"),
+        ("J189", "pneumopathie"),
+    ]

@@ -1,8 +1,8 @@
 """Search of CIM-10 by what a clinician wrote: which code does this mention stand for?
 
 Every code is described by one or more phrases: its long label, clinicians' terms
-(``data/synonyms.tsv``), and, for the code that an unspecified mention gets, the labels of the categories
-above it. A phrase and a passage are compared three ways, and the scores added:
+(``data/synonyms.tsv``, ``data/synonyms/*.tsv``), and, for the code that an unspecified mention gets, the
+labels of the categories above it. A phrase and a passage are compared three ways, and the scores added:
 
 - words: cosine of TF-IDF over canonical words (``partages.terminologies.words``);
 - coverage: the share of the phrase, weighted by IDF, that the passage holds: an incidental word cannot
@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from threading import Lock
 
@@ -99,15 +100,23 @@ class Match:
     clinical: bool
 
 
+def synonym_files() -> list[Traversable]:
+    """Files of clinicians' terms: ``data/synonyms.tsv``, then those of its folder ``synonyms``, by name."""
+    data = files(__package__).joinpath("data")
+    alone, folder = data.joinpath("synonyms.tsv"), data.joinpath("synonyms")
+    inside = sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else []
+    return [file for file in (alone, *inside) if file.is_file() and file.name.endswith(".tsv")]
+
+
 def synonyms() -> list[tuple[str, str]]:
-    """Clinicians' terms: (code, term)."""
-    text = files(__package__).joinpath("data", "synonyms.tsv").read_text(encoding="utf-8")
-    pairs = []
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            code, terms = line.split("\t")
-            pairs += [(code, term.strip()) for term in terms.split(";")]
-    return pairs
+    """Clinicians' terms: (code, term), each pair once."""
+    pairs: dict[tuple[str, str], None] = {}
+    for file in synonym_files():
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line and not line.startswith("#"):
+                code, terms = line.split("\t")
+                pairs.update({(code, term): None for each in terms.split(";") if (term := each.strip())})
+    return list(pairs)
 
 
 Demanders = dict[str, tuple[NDArray[np.int64], float]]
@@ -340,8 +349,10 @@ def fingerprint() -> str:
     package = files(__package__)
     for name in ("search.py", "postings.py", "words.py", "cim10.py"):
         digest.update(package.joinpath(name).read_bytes())
-    for name in ("abbreviations.tsv", "words.tsv", "common.txt", "synonyms.tsv"):
+    for name in ("abbreviations.tsv", "words.tsv", "common.txt"):
         digest.update(package.joinpath("data", name).read_bytes())
+    for file in synonym_files():
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
