@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from partages import __version__
+from partages.corpus.commands import corpus
 from partages.errors import PartagesError, UsageError
 from partages.evaluation.commands import evaluate, site
 from partages.resources import Resources
@@ -439,7 +440,7 @@ def audit_command(file: Path) -> None:
 
 for _usecase in all_usecases().values():
     cli.add_command(_usecase_command(_usecase))
-for _group in (evaluate, site, train):
+for _group in (corpus, evaluate, site, train):
     cli.add_command(_group)
 
 

@@ -1,0 +1,14 @@
+"""``partages corpus ...``: sources and licences, building, inspecting."""
+
+import click
+
+from partages.corpus.sources_commands import add, sources
+
+
+@click.group("corpus", help="Le corpus : des sources à licence connue aux textes prêts à apprendre.")
+def corpus() -> None:
+    """The group of commands about the corpus."""
+
+
+for _command in (sources, add):
+    corpus.add_command(_command)

@@ -1,0 +1,313 @@
+"""Files at hand to records: lines, whole texts, JSON lines, JSON, tables, Parquet, brat, XML; gzip or not.
+
+What cannot be read is told to ``damaged``: a line, or the rest of a file. What came before was good and
+stays; a line cut by the end of a damaged file is not a line and is left out.
+"""
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from partages.corpus.sources import Damage, Record, Source, form_of
+from partages.errors import MissingPart, UsageError
+
+Told = Callable[[Damage], None]
+MAX_JSON = 500_000_000
+"""Bytes of a JSON file, which is read whole."""
+BATCH = 256
+"""Rows of a Parquet file in memory at once."""
+LONGEST_FIELD = 100_000_000
+"""Characters of a field of a table."""
+
+
+def read_files(
+    source: Source, paths: Sequence[Path], damaged: Told, root: Path | None = None
+) -> Iterator[Record]:
+    """The documents of files, in order; see ``sources.read``."""
+    for path in paths:
+        yield from read_file(source, path, form_of(source, path), damaged, root)
+
+
+def read_file(
+    source: Source, path: Path, form: Mapping[str, Any], damaged: Told, root: Path | None = None
+) -> Iterator[Record]:
+    """The documents of one file, read as ``form`` says: ``format``, then ``text``, ``keep``... of a row.
+
+    Raises:
+        UsageError: a format that does not exist.
+    """
+    name = form.get("format") or _format_of(path)
+    reader = FORMATS.get(name)
+    if reader is None:
+        raise UsageError(f"{source.name} : format inconnu, « {name} » ; formats : {', '.join(FORMATS)}.")
+
+    def tell(slug: str, why: str, lost: str = "rest", where: str = "") -> None:
+        place = f"{path.name}{where}"
+        damaged(Damage(source.name, place, slug, f"« {place} » {why}", lost))  # type: ignore[arg-type]
+
+    folder = path.parent.relative_to(root).as_posix() if root and path.is_relative_to(root) else "."
+    prefix = "/".join((source.name, *(() if folder == "." else (folder,)), _stem(path)))
+    try:
+        for at, text, metadata in reader(path, form, tell):
+            if text.strip():
+                yield Record(f"{prefix}/{at}" if at else prefix, text, metadata)
+    except (EOFError, zlib.error) as error:
+        cut = isinstance(error, EOFError)
+        tell(
+            "truncated" if cut else "corrupt",
+            "est coupé avant sa fin : ce qui précède est lu, reprenez le fichier."
+            if cut
+            else "est abîmé : ce qui précède est lu, reprenez le fichier.",
+        )
+    except gzip.BadGzipFile:
+        tell("corrupt", "n'est pas un fichier gzip intact : reprenez-le.")
+    except OSError as error:
+        tell("unreadable", f"ne peut pas être lu ({error.strerror or 'erreur de lecture'}).")
+
+
+def _stem(path: Path) -> str:
+    name = path.name.removesuffix(".gz")
+    return name.rsplit(".", 1)[0] if "." in name else name
+
+
+def _format_of(path: Path) -> str:
+    name = path.name.lower()
+    plain = name.removesuffix(".gz")
+    suffix = plain.rsplit(".", 1)[-1]
+    if suffix == "txt":
+        return "lines" if plain != name else "text"
+    return {"jsonl": "jsonl", "ndjson": "jsonl", "json": "json", "csv": "table", "tsv": "table"}.get(
+        suffix, suffix
+    )
+
+
+Row = tuple[str, str, dict[str, Any]]
+Tell = Callable[..., None]
+
+
+def _bytes_lines(path: Path) -> Iterator[bytes]:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        yield from file
+
+
+def _text_lines(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[tuple[int, str]]:
+    encoding = form.get("encoding", "utf-8")
+    for number, raw in enumerate(_bytes_lines(path), 1):
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding)
+        except UnicodeDecodeError:
+            tell("encoding", "n'est pas du texte UTF-8 : ligne laissée.", "record", f", ligne {number}")
+            continue
+        yield number, line.rstrip("\r\n")
+
+
+def _lines(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
+    for number, line in _text_lines(path, form, tell):
+        yield str(number), line, {}
+
+
+def _whole(path: Path) -> bytes:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        return file.read(MAX_JSON + 1)
+
+
+def _text(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
+    data = _whole(path)
+    try:
+        yield "", data.decode(form.get("encoding", "utf-8-sig")), {}
+    except UnicodeDecodeError:
+        tell("encoding", "n'est pas du texte UTF-8 : enregistrez-le ainsi.")
+
+
+def _jsonl(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
+    for number, line in _text_lines(path, form, tell):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            yield from _row(row, str(number), form, tell)
+        except (ValueError, RecursionError):
+            tell("row", "n'est pas un objet JSON : ligne laissée.", "record", f", ligne {number}")
+
+
+def _json(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
+    data = _whole(path)
+    if len(data) > MAX_JSON:
+        tell("unreadable", "est trop long pour du JSON d'un seul tenant : donnez-le en JSON par lignes.")
+        return
+    try:
+        rows = json.loads(data)
+    except (ValueError, RecursionError):
+        tell("corrupt", "n'est pas du JSON entier : reprenez-le.")
+        return
+    if isinstance(rows, dict):
+        rows = next((value for value in rows.values() if isinstance(value, list)), [rows])
+    for number, row in enumerate(rows if isinstance(rows, list) else [rows], 1):
+        yield from _row(row, str(number), form, tell)
+
+
+def _table(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
+    separator = form.get("separator") or ("\t" if ".tsv" in path.name.lower() else "")
+    lines = (line + "\n" for _, line in _text_lines(path, form, tell))
+    header = next(lines, "")
+    separator = separator or max((";", ",", "\t", "|"), key=header.count)
+    csv.field_size_limit(LONGEST_FIELD)
+    names = form.get("columns") or next(csv.reader([header], delimiter=separator), [])
+    if form.get("columns"):
+
+        def with_first(first: str = header) -> Iterator[str]:
+            yield first
+            yield from lines
+
+        rows = csv.reader(with_first(), delimiter=separator)
+    else:
+        rows = csv.reader(lines, delimiter=separator)
+    number = 1
+    while True:
+        number += 1
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error:
+            tell("row", "n'est pas une ligne de tableau : laissée.", "record", f", ligne {number}")
+            continue
+        if not cells:
+            continue
+        if len(cells) != len(names):
+            tell("row", "n'a pas toutes ses colonnes : laissée.", "record", f", ligne {number}")
+            continue
+        yield from _row(dict(zip(names, cells, strict=True)), str(number), form, tell)
+
+
+def _parquet(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingPart("Lire du Parquet demande pyarrow : pip install 'partages[corpus]'.") from None
+    number = 0
+    try:
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=BATCH):
+            for row in batch.to_pylist():
+                number += 1
+                yield from _row(row, str(number), form, tell)
+    except pyarrow.ArrowException:
+        tell("corrupt", "n'est pas un fichier Parquet entier : reprenez-le.")
+
+
+def _brat(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
+    # its .ann is not text to learn: the annotation is for evaluation
+    yield from _text(path, form, tell)
+
+
+def _xml(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
+    from lxml import etree  # type: ignore[import-untyped, unused-ignore]
+
+    wanted, parts = form.get("record", "document"), form.get("text", ["text"])
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        number = 0
+        try:
+            for _, node in etree.iterparse(
+                file, tag=f"{{*}}{wanted}", resolve_entities=False, no_network=True, huge_tree=False
+            ):
+                number += 1
+                row = {
+                    part: "\n".join(
+                        " ".join("".join(one.itertext()).split()) for one in node.iter(f"{{*}}{part}")
+                    )
+                    for part in parts
+                }
+                yield from _row(row, str(number), {**form, "text": parts}, tell)
+                node.clear()
+        except etree.XMLSyntaxError:
+            tell("corrupt", "n'est pas du XML entier : ce qui précède est lu, reprenez le fichier.")
+
+
+FORMATS: dict[str, Callable[[Path, Mapping[str, Any], Tell], Iterator[Row]]] = {
+    "lines": _lines,
+    "text": _text,
+    "jsonl": _jsonl,
+    "json": _json,
+    "table": _table,
+    "parquet": _parquet,
+    "brat": _brat,
+    "xml": _xml,
+}
+
+
+def _row(row: Any, at: str, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
+    """The document of one row, if its fields are there and ``where`` keeps it."""
+    try:
+        found = document_of(row, form)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        wanted = form.get("text", "text")
+        shown = wanted if isinstance(wanted, str) else ", ".join(wanted)
+        tell("row", f"n'a pas le texte attendu ({shown}) : ligne laissée.", "record", f", ligne {at}")
+        return
+    if found is not None:
+        text, metadata = found
+        if name := row.get(form.get("id", "id")):
+            metadata["published_id"] = str(name)
+        yield at, text, metadata
+
+
+def document_of(row: Mapping[str, Any], form: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Text and metadata of a row, None where ``where`` leaves it out.
+
+    ``text`` names a column, or several, joined by blank lines; ``documents`` a column that lists objects
+    with a text; ``questions = true`` a question with its choices and its answers.
+    """
+    for column, allowed in form.get("where", {}).items():
+        if str(row.get(column)) not in [
+            str(one) for one in (allowed if isinstance(allowed, list) else [allowed])
+        ]:
+            return None
+    if form.get("questions"):
+        text = question_text(row, form)
+    elif form.get("documents"):
+        pieces = row[form["documents"]]
+        if isinstance(pieces, Mapping):  # a sequence of structs is a struct of sequences in older files
+            pieces = [dict(zip(pieces, values, strict=True)) for values in zip(*pieces.values(), strict=True)]
+        text = "\n\n".join(
+            "\n".join(str(piece[part]) for part in ("header", "text") if piece.get(part)) for piece in pieces
+        )
+    else:
+        columns = form.get("text", "text")
+        columns = [columns] if isinstance(columns, str) else columns
+        cells = [_cell(row, column) for column in columns]
+        if all(cell is None for cell in cells):
+            raise KeyError(columns[0])
+        text = "\n\n".join(str(cell) for cell in cells if cell)
+    return text, {name: row[name] for name in form.get("keep", ()) if row.get(name) not in (None, "")}
+
+
+def _cell(row: Any, column: str) -> Any:
+    """``column`` of a row; ``translation.fr`` is the field ``fr`` of the column ``translation``."""
+    for part in column.split("."):
+        row = row[part] if isinstance(row, Mapping) and part in row else None
+    return row
+
+
+def question_text(row: Mapping[str, Any], form: Mapping[str, Any]) -> str:
+    """A multiple choice question as text: the question, its choices, the right ones where they are known.
+
+    Choices are a mapping (``answers``: {"a": ...}), or columns ``answer_a``, ``answer_b``...
+    """
+    answers = row.get("answers")
+    if not isinstance(answers, Mapping):
+        answers = {key[-1]: row[key] for key in sorted(row) if key.startswith("answer_") and len(key) == 8}
+    lines = [str(row[form.get("question", "question")])]
+    if row.get("clinical_case"):
+        lines.insert(0, str(row["clinical_case"]))
+    lines += [f"{letter.upper()}. {answer}" for letter, answer in answers.items() if answer]
+    right = row.get("correct_answers") or []
+    letters = right if isinstance(right, list) else str(right).replace(",", " ").split()
+    chosen = [answers[str(one).lower()] for one in letters if str(one).lower() in answers]
+    if chosen:
+        lines.append("Réponse : " + " ; ".join(map(str, chosen)))
+    return "\n".join(lines)
