@@ -9,6 +9,7 @@ import torch
 
 from partages.errors import UsageError
 from partages.models.gguf_file import Weights
+from partages.training.fast import quicken
 from partages.training.loss import row_loss
 from partages.training.network import build
 from partages.training.pretrain import Diverged, Recipe, train, with_adapters
@@ -70,3 +71,26 @@ def test_a_broken_loss_stops_with_advice(tiny: Weights, tmp_path: Path) -> None:
 def test_copies_of_a_document_are_on_one_side() -> None:
     assert {split_of(f"document {n}") for n in range(400)} == {"train", "validation", "test"}
     assert split_of("Un  Cas clinique") == split_of("un cas\nclinique")
+
+
+def test_the_fast_network_has_the_loss_and_the_gradients_of_the_plain_one(tiny: Weights) -> None:
+    rows = pack([list(range(262, 300)), [2, *range(270, 290)], list(range(265, 281))], 48)
+    batch = [torch.from_numpy(one.astype(np.int64)) for one in rows]
+    found = []
+    for make in (lambda network: network, quicken):
+        network = with_adapters(build(tiny), 2, 0)
+        torch.manual_seed(1)
+        for name, value in network.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(value, std=0.1)
+        loss, _ = row_loss(make(network), *batch)
+        loss.backward()
+        found.append(
+            (float(loss.detach()), {n: p.grad for n, p in network.named_parameters() if p.requires_grad})
+        )
+    (plain, slopes), (fast, fast_slopes) = found
+    assert fast == pytest.approx(plain, rel=5e-3)
+    for name, slope in slopes.items():
+        alike = torch.nn.functional.cosine_similarity(slope.flatten(), fast_slopes[name].flatten(), dim=0)
+        assert alike > 0.995, name
+        assert float(fast_slopes[name].norm()) == pytest.approx(float(slope.norm()), rel=0.03)

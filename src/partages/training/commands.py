@@ -394,6 +394,7 @@ def _train(
     step: str, weights: "Weights", rows: "Rows", validation: "Rows | None", output: Path, *, identity: str,
     facts: dict[str, Any], hours: float | None, steps: int | None, batch: int, rank: int, rate: float, seed: int,
 ) -> None:  # fmt: skip
+    from partages.training.fast import quicken
     from partages.training.manifest import write_manifest
     from partages.training.network import build
     from partages.training.pretrain import train as run
@@ -402,7 +403,12 @@ def _train(
     if (hours is None) == (steps is None):
         raise UsageError("Donnez soit --hours, soit --steps.")
     network = with_adapters(build(weights), rank, seed)
-    recipe = _recipe(output, network, rows, hours, steps, batch=batch, rank=rank, rate=rate, seed=seed)
+    half = rank > 0 and _half(output)
+    if half:
+        quicken(network)
+    recipe = _recipe(
+        output, network, rows, hours, steps, batch=batch, rank=rank, rate=rate, seed=seed, half=half
+    )
     started = time.time()
     with progress_bar(recipe.steps) as advance:
 
@@ -422,6 +428,19 @@ def _train(
     click.echo(
         f"{recipe.steps} pas en {time.time() - started:.0f} s, perte {curve[-1]['loss']:.3f} : {output}"
     )
+
+
+def _half(output: Path) -> bool:
+    """Whether to train in bfloat16: what this machine does best, decided once a run."""
+    from partages.training.fast import is_quick
+
+    kept = output / "half.json"
+    try:
+        return bool(json.loads(kept.read_bytes()))
+    except (OSError, ValueError):
+        output.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(found := is_quick()))
+        return found
 
 
 def _recipe(

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from partages.training.fast import ATTENTION
 from partages.training.rows import PADDING
 
 CHUNK = 1024
@@ -12,35 +13,41 @@ CHUNK = 1024
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
-    """Sum of cross-entropies of ``hidden @ weight.T``, without ever holding the logits of all positions; ``weight`` is frozen."""
+    """Sum of cross-entropies of ``hidden @ weight.T``, without ever holding the logits of all positions."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        total = hidden.new_zeros(())
-        gradient = torch.empty_like(hidden) if hidden.requires_grad else None
+        total = torch.zeros((), dtype=torch.float32)
+        for_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+        for_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
         for start in range(0, len(hidden), CHUNK):
             piece = slice(start, start + CHUNK)
-            logits = hidden[piece] @ weight.T
+            logits = (hidden[piece] @ weight.T).float()
             peak = logits.amax(dim=-1, keepdim=True)
             logits = logits.sub_(peak)
             chosen = logits.gather(1, targets[piece, None])
             logits = logits.exp_()
             sums = logits.sum(dim=-1, keepdim=True)
             total += (sums.log() - chosen).sum()
-            if gradient is not None:
+            if for_hidden is not None or for_weight is not None:
                 logits = logits.div_(sums)
                 logits.scatter_add_(1, targets[piece, None], logits.new_full((len(logits), 1), -1.0))
-                gradient[piece] = logits @ weight
-        ctx.gradient = gradient
+                slope = logits.to(hidden.dtype)
+                if for_hidden is not None:
+                    torch.mm(slope, weight, out=for_hidden[piece])
+                if for_weight is not None:
+                    for_weight.addmm_(slope.T, hidden[piece])
+        ctx.gradients = for_hidden, for_weight
         return total
 
     @staticmethod
-    def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, None, None]:
-        return (None if ctx.gradient is None else ctx.gradient * given), None, None
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        for_hidden, for_weight = (None if one is None else one * given.to(one.dtype) for one in ctx.gradients)
+        return for_hidden, for_weight, None
 
 
 def cross_entropy_sum(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """Sum over positions, in nats. ``hidden`` (n, d), ``weight`` (vocabulary, d) frozen, ``targets`` (n,)."""
+    """Sum over positions, in nats. ``hidden`` (n, d), ``weight`` (vocabulary, d), ``targets`` (n,)."""
     result: Tensor = _ChunkedCrossEntropy.apply(hidden, weight, targets)
     return result
 
@@ -72,11 +79,7 @@ def row_loss(
         learnt: (batch, n), true for the tokens that count; all by default.
     """
     model = network.get_base_model() if hasattr(network, "get_base_model") else network
-    mask = attention(segments)
-    mapping: Any = mask
-    if hasattr(model.config, "layer_types") and model.config.model_type.startswith("gemma"):
-        near = torch.ones(mask.shape[-2:], dtype=torch.bool).triu(1 - model.config.sliding_window)
-        mapping = {"full_attention": mask, "sliding_attention": mask & near}
+    mapping = _masks(model.config, attention(segments), model.dtype)
     hidden = model.model(
         input_ids=tokens, attention_mask=mapping, position_ids=positions(segments), use_cache=False
     ).last_hidden_state
@@ -85,3 +88,22 @@ def row_loss(
         follows &= learnt[:, 1:]
     weight = model.lm_head.weight
     return cross_entropy_sum(hidden[:, :-1][follows], weight, tokens[:, 1:][follows]), int(follows.sum())
+
+
+def _masks(config: Any, mask: Tensor, kind: torch.dtype) -> Any:
+    """The mask as the network takes it: one, or one for each kind of layer where some see only what is near."""
+
+    def given(one: Tensor) -> Tensor:
+        if config._attn_implementation != ATTENTION:
+            return one
+        return torch.zeros(one.shape, dtype=kind).masked_fill_(~one, float("-inf"))
+
+    window = getattr(config, "sliding_window", None)
+    layers = getattr(config, "layer_types", None)
+    if window is None and layers is None:
+        return given(mask)
+    far = given(mask)
+    near = far
+    if window is not None and window < mask.shape[-1]:
+        near = given(mask & torch.ones(mask.shape[-2:], dtype=torch.bool).triu(1 - window))
+    return {"full_attention": far, "sliding_attention": near} if layers is not None else near

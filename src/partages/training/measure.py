@@ -34,7 +34,7 @@ def window_bits(network: Any, tokens: Sequence[int]) -> float:
     """Bits of the tokens of one window after its first, in one pass of the network."""
     with torch.no_grad():
         loss, _ = row_loss(network, torch.tensor([tokens]), torch.zeros(1, len(tokens), dtype=torch.long))
-    return float(loss) / math.log(2)
+    return float(loss.detach()) / math.log(2)
 
 
 def bits(

@@ -48,6 +48,7 @@ class Recipe:
         rank: of the adapters; 0 trains all weights.
         seed: of the adapters and of the order of rows.
         checkpoint_every: steps.
+        half: frozen weights in bfloat16 (``fast.quicken``).
     """
 
     steps: int
@@ -57,6 +58,7 @@ class Recipe:
     rank: int = 16
     seed: int = 0
     checkpoint_every: int = 20
+    half: bool = False
 
 
 class Diverged(UsageError):
