@@ -7,6 +7,7 @@ stays; a line cut by the end of a damaged file is not a line and is left out.
 import csv
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -98,11 +99,23 @@ def _text_lines(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[tup
     encoding = form.get("encoding", "utf-8")
     for number, raw in enumerate(_bytes_lines(path), 1):
         try:
-            line = raw.decode("utf-8-sig" if number == 1 and encoding == "utf-8" else encoding)
+            line = _decoded(raw, encoding, number == 1)
         except UnicodeDecodeError:
             tell("encoding", "n'est pas du texte UTF-8 : ligne laissée.", "record", f", ligne {number}")
             continue
         yield number, line.rstrip("\r\n")
+
+
+def _decoded(raw: bytes, encoding: str, first: bool) -> str:
+    """``auto``: UTF-8, else Windows-1252, line by line, as public tables mix them."""
+    if encoding not in ("utf-8", "auto"):
+        return raw.decode(encoding)
+    try:
+        return raw.decode("utf-8-sig" if first else "utf-8")
+    except UnicodeDecodeError:
+        if encoding == "utf-8":
+            raise
+        return raw.decode("cp1252")
 
 
 def _lines(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
@@ -206,24 +219,42 @@ def _brat(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
 
 
 def _xml(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
+    """Elements ``record``: their leaves of at least ``shortest_cell`` characters."""
     from lxml import etree  # type: ignore[import-untyped, unused-ignore]
 
-    wanted, parts = form.get("record", "document"), form.get("text", ["text"])
+    shortest = form.get("shortest_cell", 1)
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         number = 0
         try:
             for _, node in etree.iterparse(
-                file, tag=f"{{*}}{wanted}", resolve_entities=False, no_network=True, huge_tree=False
+                file, tag=f"{{*}}{form['record']}", resolve_entities=False, no_network=True, huge_tree=False
             ):
                 number += 1
-                row = {
-                    part: "\n".join(
-                        " ".join("".join(one.itertext()).split()) for one in node.iter(f"{{*}}{part}")
-                    )
-                    for part in parts
-                }
-                yield from _row(row, str(number), {**form, "text": parts}, tell)
+                leaves = (_plain(leaf.text or "") for leaf in node.iter() if not len(leaf))
+                yield str(number), "\n".join(text for text in leaves if len(text) >= shortest), {}
                 node.clear()
+        except etree.XMLSyntaxError:
+            tell("corrupt", "n'est pas du XML entier : ce qui précède est lu, reprenez le fichier.")
+
+
+def _tmx(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
+    """The side of one language of a translation memory (https://www.gala-global.org/tmx-14b)."""
+    from lxml import etree  # type: ignore[import-untyped, unused-ignore]
+
+    wanted, number = form.get("language", "fr"), 0
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        try:
+            for _, unit in etree.iterparse(
+                file, tag="tu", resolve_entities=False, no_network=True, load_dtd=False
+            ):
+                number += 1
+                for side in unit.iter("tuv"):
+                    language = (
+                        side.get("{http://www.w3.org/XML/1998/namespace}lang") or side.get("lang") or ""
+                    )
+                    if language.lower().startswith(wanted):
+                        yield str(number), "".join(side.find("seg").itertext()), {}
+                unit.clear()
         except etree.XMLSyntaxError:
             tell("corrupt", "n'est pas du XML entier : ce qui précède est lu, reprenez le fichier.")
 
@@ -237,6 +268,7 @@ FORMATS: dict[str, Callable[[Path, Mapping[str, Any], Tell], Iterator[Row]]] = {
     "parquet": _parquet,
     "brat": _brat,
     "xml": _xml,
+    "tmx": _tmx,
 }
 
 
@@ -259,8 +291,9 @@ def _row(row: Any, at: str, form: Mapping[str, Any], tell: Tell) -> Iterator[Row
 def document_of(row: Mapping[str, Any], form: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
     """Text and metadata of a row, None where ``where`` leaves it out.
 
-    ``text`` names a column, or several, joined by blank lines; ``documents`` a column that lists objects
-    with a text; ``questions = true`` a question with its choices and its answers.
+    ``text`` names a column, or several, joined by blank lines (``["*"]``: all, of at least ``shortest_cell``
+    characters); ``about`` and ``about_least``: words, so many of which must be there;
+    ``documents`` a column that lists objects with a text; ``questions``: a question, its choices and answers.
     """
     for column, allowed in form.get("where", {}).items():
         if str(row.get(column)) not in [
@@ -279,11 +312,33 @@ def document_of(row: Mapping[str, Any], form: Mapping[str, Any]) -> tuple[str, d
     else:
         columns = form.get("text", "text")
         columns = [columns] if isinstance(columns, str) else columns
-        cells = [_cell(row, column) for column in columns]
+        shortest = form.get("shortest_cell", 1)
+        cells = list(row.values()) if columns == ["*"] else [_cell(row, column) for column in columns]
         if all(cell is None for cell in cells):
             raise KeyError(columns[0])
-        text = "\n\n".join(str(cell) for cell in cells if cell)
+        written = (_plain(str(cell)) for cell in cells if cell)
+        text = "\n\n".join(cell for cell in written if len(cell) >= shortest)
+    if words := form.get("about"):
+        lower = text.lower()
+        if sum(word in lower for word in words) < form.get("about_least", 1):
+            return None
     return text, {name: row[name] for name in form.get("keep", ()) if row.get(name) not in (None, "")}
+
+
+def _plain(text: str) -> str:
+    """Text of a cell that holds HTML, else as it is."""
+    if not _TAG.search(text):
+        return text
+    from lxml import html  # type: ignore[import-untyped, unused-ignore]
+
+    tree = html.fragment_fromstring(_BREAK.sub("\\g<0>\n", text), create_parent="div")
+    return "\n".join(
+        line for line in (" ".join(line.split()) for line in tree.text_content().split("\n")) if line
+    )
+
+
+_TAG = re.compile(r"</[a-z]+[0-9]?>|<br ?/?>", re.IGNORECASE)
+_BREAK = re.compile(r"<br ?/?>|</(?:p|li|h[1-6]|tr|div)>", re.IGNORECASE)
 
 
 def _cell(row: Any, column: str) -> Any:
@@ -296,7 +351,8 @@ def _cell(row: Any, column: str) -> Any:
 def question_text(row: Mapping[str, Any], form: Mapping[str, Any]) -> str:
     """A multiple choice question as text: the question, its choices, the right ones where they are known.
 
-    Choices are a mapping (``answers``: {"a": ...}), or columns ``answer_a``, ``answer_b``...
+    Choices are a mapping (``answers``: {"a": ...}), or columns ``answer_a``, ``answer_b``...; an open
+    question has an ``answer``.
     """
     answers = row.get("answers")
     if not isinstance(answers, Mapping):
@@ -308,6 +364,6 @@ def question_text(row: Mapping[str, Any], form: Mapping[str, Any]) -> str:
     right = row.get("correct_answers") or []
     letters = right if isinstance(right, list) else str(right).replace(",", " ").split()
     chosen = [answers[str(one).lower()] for one in letters if str(one).lower() in answers]
-    if chosen:
-        lines.append("Réponse : " + " ; ".join(map(str, chosen)))
+    if chosen or row.get("answer"):
+        lines.append("Réponse : " + " ; ".join(map(str, chosen or [row["answer"]])))
     return "\n".join(lines)

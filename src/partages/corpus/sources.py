@@ -24,6 +24,8 @@ Reader = Literal["hub", "files", "oai", "folder"]
 KINDS: tuple[str, ...] = get_args(Kind)
 USES: tuple[str, ...] = get_args(Use)
 READERS: tuple[str, ...] = get_args(Reader)
+PER_DOCUMENT = "LicenseRef-per-document"
+"""Licence of a source whose documents each have their own (open archives)."""
 SIDECAR = "source.toml"
 """Beside files of one's own: what a catalogue file says, or ``name = "..."`` of a source of the catalogue."""
 
@@ -137,6 +139,8 @@ class DamagedSource(PartagesError):
 
 
 def _raise(damage: Damage) -> None:
+    if damage.slug == "licence":  # left on purpose, and nothing is lost
+        return
     raise DamagedSource(damage)
 
 
@@ -312,6 +316,7 @@ def read(
     *,
     root: Path | None = None,
     damaged: Callable[[Damage], None] = _raise,
+    cache_folder: Path | None = None,
 ) -> Iterator[Record]:
     """The documents of a source, in order, from files at hand or, without any, from its home.
 
@@ -321,6 +326,7 @@ def read(
         root: folder that the identifiers tell the files from; without it, their names do.
         damaged: told of what cannot be read; reading then goes on with what follows. By default the first
             damage stops it.
+        cache_folder: where what comes from a home is kept; the cache of the settings by default.
 
     Raises:
         DamagedSource: by default, something cannot be read.
@@ -336,4 +342,18 @@ def read(
         raise UsageError(
             f"« {source.name} » ne se télécharge pas : prenez-le sur {source.home}, puis donnez son dossier."
         )
-    raise UsageError(f"« {source.name} » : donnez les fichiers de cette source.")
+    from partages.corpus.homes import read_home
+    from partages.settings import Settings
+
+    yield from read_home(source, damaged, cache_folder or Settings().cache_folder)
+
+
+def licence_of(source: Source, record: Record) -> tuple[str, bool]:
+    """The licence of a document and whether commerce may use it: its own where it has one.
+
+    A document never allows more than its source does, unless the source says that each has its own.
+    """
+    own = licences().get(str(record.metadata.get("licence", "")))
+    if own is None:
+        return source.licence, source.commercial
+    return own.id, own.commercial and (source.commercial or source.licence == PER_DOCUMENT)
