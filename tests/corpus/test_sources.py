@@ -75,6 +75,8 @@ def test_a_source_that_says_too_little_or_wrong_is_refused(changed: dict[str, ob
         ("cc-by-4.0", "CC-BY-4.0"),
         ("info:eu-repo/semantics/OpenAccess", None),
         ("tous droits réservés", None),
+        ("", None),
+        ("LicenseRef-per-document", None),
     ],
 )
 def test_a_licence_is_recognised_as_publishers_write_it(written: str, identifier: str | None) -> None:
@@ -192,6 +194,44 @@ def test_what_has_no_known_licence_is_refused_and_a_sidecar_admits_it(tmp_path: 
     mine = next(one for one in listing.inputs if one.source.name == "mien")
     assert not mine.source.commercial
     assert [one.text for one in read(mine.source, mine.paths)] == ["Un texte."]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "csv"])
+def test_rows_may_say_their_own_source_and_licence(tmp_path: Path, form: str) -> None:
+    rows = [
+        {"text": "Texte libre.", "source": "Atelier", "licence": "CC-BY-4.0"},
+        {
+            "text": "Texte de recherche.",
+            "source": "Autre",
+            "licence": "https://creativecommons.org/licenses/by-nc/4.0/",
+        },
+        {"text": "Texte sans licence.", "source": "Perdu", "licence": ""},
+        {"text": "Question d'épreuve.", "source": "mediqal", "licence": "CC-BY-4.0"},
+        {"text": "Résumé.", "source": "wmt18-medline", "licence": "CC-BY-4.0"},
+    ]
+    path = tmp_path / f"lignes.{form}"
+    if form == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    elif form == "csv":
+        path.write_text("text;source;licence\n" + "".join(";".join(row.values()) + "\n" for row in rows))
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        import pyarrow.parquet as parquet
+
+        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    listing = sources_in(tmp_path)
+    found = {one.source.name: one for one in listing.inputs}
+    assert {
+        name: (one.source.licence, one.source.commercial, one.source.use) for name, one in found.items()
+    } == {
+        "atelier": ("CC-BY-4.0", True, "pre-training"),
+        "autre": ("CC-BY-NC-4.0", False, "pre-training"),
+        "mediqal": ("CC-BY-4.0", True, "evaluation"),
+        "wmt18-medline-cc-by-4.0": ("CC-BY-4.0", False, "pre-training"),
+    }
+    assert [one.text for one in read(found["atelier"].source, found["atelier"].paths)] == ["Texte libre."]
+    assert len(listing.refused) == 1
+    assert "Perdu" in listing.refused[0].reason
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from partages.corpus.readers import Told, document_of, read_file
-from partages.corpus.sources import Damage, Record, Source
+from partages.corpus.sources import PER_DOCUMENT, Damage, Record, Source
 from partages.errors import MissingPart, PartagesError
 
 MAX_UNPACKED = 50_000_000_000
@@ -87,8 +87,11 @@ def _unpack(archive: Path, target: Path, wanted: list[str]) -> None:
 def _read_harvest(source: Source, damaged: Told, folder: Path) -> Iterator[Record]:
     from partages.corpus.oai import harvest
 
-    path = harvest(source, folder, damaged)
-    yield from read_file(source, path, {"format": "jsonl", "keep": ["licence", "commercial", "url"]}, damaged)
+    path = harvest(source, folder.with_name(source.options.get("harvest", source.name)), damaged)
+    form: dict[str, Any] = {"format": "jsonl", "keep": ["licence", "commercial", "url"]}
+    if source.licence != PER_DOCUMENT:
+        form["where"] = {"licence": source.licence}
+    yield from read_file(source, path, form, damaged)
 
 
 def _read_hub(source: Source, damaged: Told, folder: Path) -> Iterator[Record]:  # noqa: ARG001

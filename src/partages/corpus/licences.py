@@ -44,9 +44,15 @@ def licence_named(written: str) -> Licence | None:
     A Creative Commons address without a version is taken for 4.0.
     """
     plain = " ".join(written.split()).casefold()
-    known = licences()
+    known = {name: one for name, one in licences().items() if name != "LicenseRef-per-document"}
+    if not plain:
+        return None
     for licence in known.values():
-        if plain in (licence.id.casefold(), licence.name.casefold(), licence.url.casefold().rstrip("/")):
+        if plain.rstrip("/") in (
+            licence.id.casefold(),
+            licence.name.casefold(),
+            licence.url.casefold().rstrip("/"),
+        ):
             return licence
     if "publicdomain/zero" in plain or plain in ("cc0", "cc-0"):
         return known["CC0-1.0"]

@@ -61,10 +61,9 @@ def harvest(source: Source, folder: Path, damaged: Told, wait: Wait = time.sleep
     """
     target = folder / "articles.jsonl"
     partial, state_path = folder / "articles.jsonl.partial", folder / "state.json"
-    identity = hashlib.sha256(
-        json.dumps(dict(source.options), sort_keys=True, default=str).encode()
-    ).hexdigest()
     first = _first(source.options)
+    asked = json.dumps([source.options["url"], first, source.options.get("shortest")])
+    identity = hashlib.sha256(asked.encode()).hexdigest()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         state = _state(state_path, identity)

@@ -272,6 +272,76 @@ FORMATS: dict[str, Callable[[Path, Mapping[str, Any], Tell], Iterator[Row]]] = {
 }
 
 
+def declarations(path: Path, most: int) -> list[tuple[tuple[str, str], str]]:
+    """The pairs (source, licence) that rows say, and the column of the licence; none where they say none.
+
+    Rows that cannot be read are passed over here: reading tells of them.
+    """
+    name = _format_of(path)
+    if name not in ("jsonl", "parquet", "table", "json"):
+        return []
+    rows = {"jsonl": _objects, "parquet": _columns, "table": _cells, "json": _objects}[name](path)
+    found: dict[tuple[str, str], str] = {}
+    for row in rows:
+        column = "licence" if "licence" in row else "license"
+        if column not in row:
+            if not found:
+                return []  # the first row says none
+            column = "licence"
+        pair = str(row.get("source") or ""), str(row.get(column) or "")
+        found.setdefault(pair, column)
+        if len(found) > most:
+            raise UsageError(f"« {path.name} » : plus de {most} couples de source et de licence.")
+    return [(pair, column) for pair, column in sorted(found.items())]
+
+
+def _objects(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        if ".jsonl" not in path.name and ".ndjson" not in path.name:
+            loaded = json.loads(_whole(path))
+            yield from (row for row in (loaded if isinstance(loaded, list) else []) if isinstance(row, dict))
+            return
+        for raw in _bytes_lines(path):
+            try:
+                row = json.loads(raw)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(row, dict):
+                yield row
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError):
+        return
+
+
+def _columns(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingPart("Lire du Parquet demande pyarrow : pip install 'partages[corpus]'.") from None
+    try:
+        file = pyarrow.parquet.ParquetFile(path)
+        wanted = [one for one in ("source", "licence", "license") if one in file.schema_arrow.names]
+        for batch in file.iter_batches(columns=wanted):
+            yield from pyarrow.Table.from_batches([batch]).group_by(wanted).aggregate([]).to_pylist()
+    except (pyarrow.ArrowException, OSError):
+        return
+
+
+def _cells(path: Path) -> Iterator[dict[str, Any]]:
+    def quiet(*told: str) -> None:
+        pass
+
+    try:
+        lines = (line + "\n" for _, line in _text_lines(path, {}, quiet))
+        header = next(lines, "")
+        separator = max((";", ",", "\t", "|"), key=header.count)
+        names = next(csv.reader([header], delimiter=separator), [])
+        if "licence" in names or "license" in names:
+            yield from (dict(zip(names, row, strict=False)) for row in csv.reader(lines, delimiter=separator))
+    except (OSError, EOFError, zlib.error, csv.Error):
+        return
+
+
 def _row(row: Any, at: str, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
     """The document of one row, if its fields are there and ``where`` keeps it."""
     try:
@@ -296,7 +366,7 @@ def document_of(row: Mapping[str, Any], form: Mapping[str, Any]) -> tuple[str, d
     ``documents`` a column that lists objects with a text; ``questions``: a question, its choices and answers.
     """
     for column, allowed in form.get("where", {}).items():
-        if str(row.get(column)) not in [
+        if str(row.get(column) or "") not in [
             str(one) for one in (allowed if isinstance(allowed, list) else [allowed])
         ]:
             return None

@@ -4,9 +4,10 @@ A source says what it is, who published it and where, under which licence, and w
 Nothing is read that has none: a file without a known licence is refused, with the reason.
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatch
 from functools import cache
 from importlib.resources import files
@@ -208,7 +209,8 @@ def sources_in(location: str | Path) -> Listing:
     """What a location holds: a name of the catalogue, a file, or a folder.
 
     A file is recognised by its path (``local`` of the catalogue) or by a sidecar: ``FILE.source.toml``, or
-    ``source.toml`` in its folder or one above, down from the location.
+    ``source.toml`` in its folder or one above, down from the location. Rows (JSON lines, Parquet, tables)
+    may say their own ``source`` and ``licence``: one input each.
 
     Raises:
         UsageError: neither a source nor a file nor a folder; a sidecar that is wrong.
@@ -227,12 +229,20 @@ def sources_in(location: str | Path) -> Listing:
     if root.is_dir() and not listed:
         return Listing((), (Refused(str(location), f"« {location} » n'a aucun fichier de données."),))
     sidecars: dict[Path, Source | None] = {}
-    inputs: dict[str, tuple[Source, list[Path]]] = {}
+    inputs: dict[Source, list[Path]] = {}
     refused = []
     for file in listed:
         source = _sidecar_of(file, root, sidecars) or recognised(file)
-        if source is None:
-            shown = file.relative_to(root) if root.is_dir() else file.name
+        shown = file.relative_to(root) if root.is_dir() else file.name
+        if source is not None:
+            inputs.setdefault(source, []).append(file)
+        elif declared := declared_in(file):
+            for one in declared:
+                if isinstance(one, Source):
+                    inputs.setdefault(one, []).append(file)
+                else:
+                    refused.append(Refused(str(shown), f"« {shown} » : {one}"))
+        else:
             refused.append(
                 Refused(
                     str(shown),
@@ -240,13 +250,9 @@ def sources_in(location: str | Path) -> Listing:
                     "(partages corpus add --help).",
                 )
             )
-        else:
-            inputs.setdefault(source.name, (source, []))[1].append(file)
-    ordered = sorted(inputs.items())
+    ordered = sorted(inputs.items(), key=lambda one: (one[0].name, one[1]))
     folder = root if root.is_dir() else None
-    return Listing(
-        tuple(Input(source, tuple(paths), folder) for _, (source, paths) in ordered), tuple(refused)
-    )
+    return Listing(tuple(Input(source, tuple(paths), folder) for source, paths in ordered), tuple(refused))
 
 
 DATA_SUFFIXES = (".txt", ".jsonl", ".json", ".csv", ".tsv", ".parquet", ".xml")
@@ -296,6 +302,53 @@ def recognised(file: Path) -> Source | None:
             if any(fnmatch(path, "*/" + pattern.lower()) for pattern in form["files"]):
                 return source
     return None
+
+
+MOST_DECLARED = 1000
+"""Pairs of source and licence that rows of one file may say."""
+
+
+def declared_in(file: Path) -> list[Source | str]:
+    """The sources that the rows of a file say (``source``, ``licence``), or why one cannot enter.
+
+    Nothing where rows say no licence. A name of the catalogue keeps what the catalogue says of its use, and
+    is never freer than there.
+    """
+    from partages.corpus.licences import licence_named
+    from partages.corpus.readers import declarations
+
+    found: list[Source | str] = []
+    for pair, column in declarations(file, MOST_DECLARED):
+        named, written = pair
+        licence = licence_named(written)
+        known = catalogue().get(named)
+        if licence is None:
+            what = f"la licence « {written} »" if written else "l'absence de licence"
+            found.append(f"les lignes de « {named or '?'} » sont laissées, {what} n'est pas connue.")
+            continue
+        name = re.sub(r"[^a-z0-9]+", "-", (named or file.name.split(".")[0]).lower()).strip("-") or "lignes"
+        fields = {
+            "name": f"{name}-{licence.id.lower()}" if known and known.licence != licence.id else name,
+            "title": named or file.name,
+            "publisher": known.publisher if known else named or file.name,
+            "home": known.home if known else file.name,
+            "licence": licence.id,
+            "commercial": licence.commercial and (known is None or known.commercial),
+            "attribution": known.attribution if known else f"{named or file.name}, {licence.name}",
+            "language": "fr",
+            "kind": known.kind if known else "mixed",
+            "use": known.use if known else "pre-training",
+            "reader": "folder",
+            "options": {"where": {column: written, **({"source": named} if named else {})}},
+        }
+        found.append(source_from(fields, file.name))
+    names = [one.name for one in found if isinstance(one, Source)]
+    return [
+        replace(one, name=f"{one.name}-{one.licence.lower()}")
+        if isinstance(one, Source) and names.count(one.name) > 1
+        else one
+        for one in found
+    ]
 
 
 def form_of(source: Source, file: Path) -> Mapping[str, Any]:
