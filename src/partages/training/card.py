@@ -10,13 +10,19 @@ GEMMA = (
 )
 
 
-def card(name: str, run: Mapping[str, Any], measured: Mapping[str, Any] | None) -> str:
+def card(
+    name: str,
+    run: Mapping[str, Any],
+    measured: Mapping[str, Any] | None,
+    audited: Mapping[str, Any] | None = None,
+) -> str:
     """Markdown with its YAML head.
 
     Args:
         name: of the model.
         run: manifest of ``pretrain`` or ``instruct``.
         measured: manifest of ``merge``; without it the card says that nothing was measured.
+        audited: manifest of ``audit``; without it the card says that memorisation was not looked at.
     """
     base, recipe = run["base"], run["recipe"]
     licence = base["licence"] or "other"
@@ -54,11 +60,17 @@ def card(name: str, run: Mapping[str, Any], measured: Mapping[str, Any] | None) 
     else:
         lines += [f"{run['data']['examples']} examples, SHA-256 `{run['data']['sha256'][:16]}`."]
     lines += ["", "## Entraînement / Training", "", "| | |", "| --- | --- |"]
-    adapters = f"adapters of rank {recipe['rank']}" if recipe["rank"] else "all weights"
+    method = recipe.get("method", "lora")
+    adapters = f"{method}, rank {recipe['rank']}" if recipe["rank"] and method != "full" else "all weights"
+    energy = run.get("energy") or {}
     facts = {
         "step": run["step"], "what": adapters, "steps": recipe["steps"], "rows a step": recipe["batch"],
         "learning rate": f"{recipe['rate']:g}", "seed": recipe["seed"], "tokens": run["tokens"],
         "time": f"{run['seconds'] / 3600:.2f} h on {run['cores']} cores", "loss": run["loss"], "validation loss": run["validation"],
+        "precision": "bfloat16 products" if recipe.get("half") else "float32",
+        "energy": "not measured" if energy.get("kwh") is None else
+        f"{energy['kwh']:.4f} kWh, {1000 * energy['kg_co2']:.2f} g CO2 ({energy['by']}, {energy['country']}: measured or estimated)",
+        "code": f"`{run.get('code', '')[:16]}`", "finished": run.get("finished", ""),
         **{f"version of {library}": version for library, version in run["versions"].items()},
     }  # fmt: skip
     lines += [f"| {key} | {value} |" for key, value in facts.items()]
@@ -76,11 +88,34 @@ def card(name: str, run: Mapping[str, Any], measured: Mapping[str, Any] | None) 
             ]
         lines += [
             "",
-            f"Strength of the adapter: {measured['scale']:g}, chosen on the trade-off below (general text counts for "
-            f"{measured['general_share']:.0%}).",
+            f"Merged with the base: {measured['method']}, weight {measured['weight']:g} of what was learnt, chosen on the "
+            f"trade-off below (general text counts for {measured['general_share']:.0%}).",
             "",
             "![Trade-off](curve.svg)",
         ]
+    lines += ["", "## Ce qu'il rend de ce qu'il a lu / What it gives back", ""]
+    if audited is None:
+        lines += ["Non examiné. / Not looked at."]
+    else:
+        member = audited["membership"]
+        lines += [
+            "| | | threshold |",
+            "| --- | --: | --: |",
+            f"| membership inference by loss, AUC (95 % interval) | {member['auc']:.3f} ({member['low']:.3f} to {member['high']:.3f}) | {audited['thresholds']['auc']} |",
+            f"| passages of 50 tokens given back word for word | {audited['regurgitation']['rate']:.2%} of {audited['regurgitation']['passages']} | {audited['thresholds']['regurgitation']:.0%} |",
+        ]
+        if canaries := audited.get("canaries"):
+            lines += [
+                "",
+                "Fictitious identities planted in a copy of the training text, by number of copies:",
+                "",
+                "| copies | identities | exposure (bits, median) | extracted |",
+                "| --: | --: | --: | --: |",
+                *(
+                    f"| {one['copies']} | {one['planted']} | {one['exposure']:.1f} | {one['extracted']:.0%} |"
+                    for one in canaries
+                ),
+            ]
     lines += [
         "", "## Limites / Limits", "",
         "Foreseeing text better is not answering better: no clinical task is measured here. Errors, biases and gaps of the "

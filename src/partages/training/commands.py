@@ -1,6 +1,5 @@
 """``partages train ...``: each step takes what the one before left, and leaves a manifest."""
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -14,14 +13,15 @@ from partages.terminal import progress_bar
 from partages.training import is_installed
 
 if TYPE_CHECKING:
-    from partages.models.gguf_file import Weights
+    from partages.training.base import Base
     from partages.training.pretrain import Recipe, Rows
     from partages.training.rows import Source
 
 FILE = click.Path(path_type=Path)
 BASE = click.option(
-    "--base", type=FILE, help="Modèle de départ, fichier GGUF (par défaut le modèle intégré)."
-)
+    "--base", type=FILE,
+    help="Modèle de départ : fichier GGUF, ou dossier de transformers (par défaut le modèle intégré).",
+)  # fmt: skip
 OUTPUT = click.option("--output", type=FILE, required=True, help="Dossier du résultat.")
 INPUT = click.option(
     "--input",
@@ -33,25 +33,29 @@ INPUT = click.option(
 LINES = click.option("--lines", is_flag=True, help="Un document par ligne dans les fichiers de texte.")
 RUN = click.option("--run", type=FILE, required=True, help="Dossier de « pretrain » ou de « instruct ».")
 SEED = click.option("--seed", type=int, default=0, show_default=True, help="Graine du hasard.")
-PROBE = 3
-"""Steps timed to know how many fit in the hours given; the first is not counted."""
+PLAIN = click.option(
+    "--plain", is_flag=True, help="Conversations en paragraphes simples, sans le gabarit de la base."
+)
 
 
 def _run_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
             click.option(
-                "--hours",
-                type=click.FloatRange(0, min_open=True),
-                help="Durée : le nombre de pas s'en déduit.",
+                "--hours", type=click.FloatRange(0, min_open=True),
+                help="Durée, chargement et essai compris : pas, lot, rang et taux se déduisent d'un essai d'une minute.",
             ),
             click.option("--steps", type=click.IntRange(1), help="Nombre de pas, à la place de --hours."),
-            click.option("--batch", type=click.IntRange(1), default=4, show_default=True, help="Rangées par pas."),
+            click.option("--batch", type=click.IntRange(1), help="Rangées par pas (déduit avec --hours ; sinon 4)."),
             click.option(
-                "--rank", type=click.IntRange(0), default=16, show_default=True,
-                help="Rang des adaptateurs ; 0 entraîne tous les poids.",
+                "--method", type=click.Choice(["lora", "dora", "full"]), default="lora", show_default=True,
+                help="Adaptateurs de bas rang, les mêmes avec leurs grandeurs à part, ou tous les poids.",
             ),
-            click.option("--rate", type=float, default=8e-4, show_default=True, help="Taux d'apprentissage le plus haut."),
+            click.option("--rank", type=click.IntRange(0), help="Rang des adaptateurs (déduit avec --hours ; sinon 16)."),
+            click.option(
+                "--rate", type=click.FloatRange(0, min_open=True),
+                help="Taux d'apprentissage le plus haut (déduit avec --hours ; sinon 8e-4).",
+            ),
             SEED,
         )
     ):  # fmt: skip
@@ -60,12 +64,45 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.group(
-    "train", help="Spécialise un modèle de langue : préparer, entraîner, mesurer, exporter, publier."
+    "train", invoke_without_command=True,
+    help="Spécialise un modèle de langue : préparer, entraîner, fusionner, exporter, examiner, publier. "
+    "Avec --hours, tout s'enchaîne dans le temps donné.",
+)  # fmt: skip
+@click.option(
+    "--hours", type=click.FloatRange(0, min_open=True), help="Enchaîner toutes les étapes dans cette durée."
 )
-def train() -> None:
-    """The group of commands about training."""
+@BASE
+@click.option(
+    "--input", "inputs", multiple=True, help="Texte médical à apprendre (CHEMIN=POIDS règle sa part)."
+)
+@click.option("--general", multiple=True, help="Texte général : la fusion mesure dessus ce qui se perd.")
+@click.option("--examples", type=FILE, help="Exemples de questions et réponses, appris après les textes.")
+@LINES
+@SEED
+@click.option("--output", type=FILE, help="Dossier du résultat.")
+@click.pass_context
+def train(
+    context: click.Context, hours: float | None, base: Path | None, inputs: tuple[str, ...], general: tuple[str, ...],
+    examples: Path | None, lines: bool, seed: int, output: Path | None,
+) -> None:  # fmt: skip
+    """The group of commands about training, and all of them in a row."""
     if not is_installed():
         raise MissingPart("L'entraînement demande des bibliothèques de plus : pip install 'partages[train]'.")
+    if context.invoked_subcommand is not None:
+        return
+    if hours is None:
+        click.echo(context.get_help())
+        return
+    if not inputs or output is None:
+        raise UsageError(
+            "Avec --hours, donnez le texte à apprendre (--input) et le dossier du résultat (--output)."
+        )
+    from partages.training.dial import whole_line
+
+    whole_line(
+        context, hours=hours, base=base, inputs=inputs, general=general, examples=examples, lines=lines, seed=seed,
+        output=output,
+    )  # fmt: skip
 
 
 @train.command("trim", help="Réduit le vocabulaire d'un modèle à ce qu'une langue et un domaine emploient.")
@@ -77,13 +114,16 @@ def train() -> None:
 def trim_command(base: Path | None, inputs: tuple[str, ...], lines: bool, size: int, output: Path) -> None:
     """Write the same model with part of its vocabulary."""
     from partages.models.gguf_file import with_vocabulary, write_weights
+    from partages.training.base import read_base
     from partages.training.rows import documents
-    from partages.training.vocabulary import build_tokenizer, count_tokens, kept_tokens
+    from partages.training.vocabulary import count_tokens, kept_tokens
 
-    weights, _ = _base(base)
-    tokenizer = build_tokenizer(weights)
+    start = read_base(base)
+    if start.weights is None:
+        raise UsageError("Seul un fichier GGUF peut être réduit : donnez-en un à --base.")
+    weights = start.weights
     sources = _sources(inputs, lines)
-    used = count_tokens(tokenizer, (text for source in sources for text in documents(source)))
+    used = count_tokens(start.tokenizer, (text for source in sources for text in documents(source)))
     if not used:
         raise UsageError("Aucun texte à lire : les sources sont vides.")
     kept = kept_tokens(weights, used, size)
@@ -123,21 +163,22 @@ def prepare_command(
     output: Path,
 ) -> None:
     """Write rows of tokens, split by document."""
+    from partages.training.base import read_base
     from partages.training.manifest import write_manifest
     from partages.training.rows import prepare
-    from partages.training.vocabulary import build_tokenizer
 
-    weights, facts = _base(base)
+    model = read_base(base)
     manifest = prepare(
         _sources(inputs, lines),
-        build_tokenizer(weights),
-        start=weights.token_id("bos"),
+        model.tokenizer,
+        start=model.start,
+        end=model.end if model.masked else None,
         length=length,
         budget=tokens,
         seed=seed,
         output=output,
     )
-    write_manifest(output, "prepare", {"base": facts, **manifest})
+    write_manifest(output, "prepare", {"base": model.facts, **manifest})
     for source in manifest["sources"]:
         click.echo(
             f"{source['name']} : {source['documents']['train']} documents, {source['tokens']['train']} jetons"
@@ -152,183 +193,219 @@ def prepare_command(
 @OUTPUT
 def pretrain_command(base: Path | None, data: Path, output: Path, **chosen: Any) -> None:
     """Train on rows of text."""
+    since = time.time()
+    from partages.training.base import read_base
     from partages.training.manifest import read_manifest
     from partages.training.pretrain import load_rows
 
-    weights, facts = _base(base)
+    model = read_base(base)
     prepared = read_manifest(data, "prepare")
-    if prepared["base"]["sha256"] != facts["sha256"]:
+    if prepared["base"]["sha256"] != model.sha256:
         raise UsageError("Ces données ont été préparées pour une autre base : donnez la même à --base.")
-    identity = facts["sha256"] + prepared["train"]["sha256"]
+    identity = model.sha256 + prepared["train"]["sha256"]
     validation = load_rows(data, "validation")
     _train(
-        "pretrain", weights, load_rows(data, "train"), (validation[0][:32], validation[1][:32], None), output,
-        identity=identity, facts={"base": facts, "data": {k: prepared[k] for k in ("sources", "length", "train")}}, **chosen,
+        "pretrain", model, load_rows(data, "train"), (validation[0][:32], validation[1][:32], None), output, since,
+        identity=identity, facts={"base": model.facts, "data": {k: prepared[k] for k in ("sources", "length", "train")}},
+        **chosen,
     )  # fmt: skip
 
 
 @train.command("instruct", help="Apprend à répondre : questions et réponses, perte sur les réponses seules.")
 @BASE
 @click.option(
-    "--data", type=FILE, required=True, help="Fichier JSON par lignes : prompt, answer, system (facultatif)."
-)
+    "--data", type=FILE, required=True,
+    help="Fichier JSON par lignes : prompt, answer, et s'il le faut system, schema, task.",
+)  # fmt: skip
 @click.option(
     "--length", type=click.IntRange(16), default=1024, show_default=True, help="Longueur d'une rangée."
 )
+@PLAIN
 @_run_options
 @OUTPUT
-def instruct_command(base: Path | None, data: Path, length: int, output: Path, **chosen: Any) -> None:
+def instruct_command(
+    base: Path | None, data: Path, length: int, plain: bool, output: Path, **chosen: Any
+) -> None:
     """Train on questions with their answers."""
+    since = time.time()
+    from collections import Counter
+
+    from partages.training.base import read_base
     from partages.training.instruct import empty, read_examples, rows_of
     from partages.training.manifest import sha256
-    from partages.training.vocabulary import build_tokenizer
 
-    weights, facts = _base(base)
-    tokenizer = build_tokenizer(weights)
+    model = read_base(base, plain)
+    if model.masked:
+        raise UsageError("Un modèle masqué ne répond pas à des questions : seul « pretrain » l'entraîne.")
     examples = list(read_examples(data))
-    rows, left_out = rows_of(examples, weights, tokenizer, length, "train")
+    rows, left_out = rows_of(examples, model, length, "train")
     if empty(rows):
         raise UsageError(
             f"« {data} » n'a aucun exemple à apprendre : le fichier est vide, ou ses exemples dépassent --length."
         )
     if left_out:
         click.echo(f"{left_out} exemples plus longs que --length sont laissés de côté.", err=True)
-    validation, _ = rows_of(examples, weights, tokenizer, length, "validation")
+    validation, _ = rows_of(examples, model, length, "validation")
     digest = sha256(data)
     _train(
-        "instruct", weights, rows, None if empty(validation) else validation, output,
-        identity=facts["sha256"] + digest + str(length),
-        facts={"base": facts, "data": {"name": data.name, "sha256": digest, "examples": len(examples), "left_out": left_out}},
+        "instruct", model, rows, None if empty(validation) else validation, output, since,
+        identity=model.sha256 + digest + str(length) + str(model.template),
+        facts={
+            "base": model.facts,
+            "data": {
+                "name": data.name, "sha256": digest, "examples": len(examples), "left_out": left_out, "length": length,
+                "tasks": dict(Counter(example.task or "other" for example in examples)), "template": model.template,
+            },
+        },
         **chosen,
     )  # fmt: skip
 
 
 @train.command(
-    "merge", help="Choisit la force de l'adaptateur : gain médical contre perte générale, dessinés."
+    "merge",
+    help="Fusionne avec la base : gain médical contre perte générale, mesurés, dessinés, le meilleur gardé.",
 )
 @BASE
 @RUN
-@click.option(
-    "--medical", "medical", multiple=True, required=True, help="Texte médical que l'on n'a pas appris."
-)
-@click.option("--general", "general", multiple=True, required=True, help="Texte général.")
+@click.option("--medical", multiple=True, required=True, help="Texte médical que l'on n'a pas appris.")
+@click.option("--general", multiple=True, required=True, help="Texte général.")
 @LINES
 @click.option(
-    "--general-share",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
+    "--general-share", type=click.FloatRange(0, 1), default=0.5, show_default=True,
     help="Ce que pèse le texte général dans le choix.",
+)  # fmt: skip
+@click.option(
+    "--most-loss",
+    type=click.FloatRange(0, 1),
+    help="Perte générale à ne pas dépasser (0.02 : 2 %) ; le plus grand gain médical qui la respecte est alors retenu.",
 )
+@click.option(
+    "--method", "methods", type=click.Choice(["linear", "slerp", "ties"]), multiple=True, default=("linear", "slerp", "ties"),
+    help="Fusions essayées (toutes par défaut) ; SLERP et TIES par mergekit.",
+)  # fmt: skip
 @click.option(
     "--documents", type=click.IntRange(1), default=30, show_default=True, help="Documents de chaque sorte."
 )
+@click.option(
+    "--characters",
+    type=click.IntRange(100),
+    default=4000,
+    show_default=True,
+    help="Caractères lus de chacun.",
+)
 @OUTPUT
 def merge_command(
-    base: Path | None,
-    run: Path,
-    medical: tuple[str, ...],
-    general: tuple[str, ...],
-    lines: bool,
-    general_share: float,
-    documents: int,
-    output: Path,
-) -> None:
-    """Measure strengths of the adapters on unseen text, keep the best, draw the curve."""
+    base: Path | None, run: Path, medical: tuple[str, ...], general: tuple[str, ...], lines: bool, output: Path,
+    **chosen: Any,
+) -> None:  # fmt: skip
+    """Measure merges on unseen text, keep the best, draw the curve."""
     from partages.training.manifest import write_manifest
-    from partages.training.measure import Point, bits, draw_curve, gain, scale_adapters
-    from partages.training.vocabulary import build_tokenizer
+    from partages.training.measure import gain
+    from partages.training.merge import draw_curve
+    from partages.training.merging import merge
 
-    weights, facts = _base(base)
-    network = _trained(weights, facts, run)
-    tokenizer, start = build_tokenizer(weights), weights.token_id("bos")
+    model, _ = _run_of(base, run)
+    documents = chosen.pop("documents")
     held = {
         "medical": _unseen(_sources(medical, lines), documents),
         "general": _unseen(_sources(general, lines), documents),
     }
-    scales = [0.0, 0.25, 0.5, 0.75, 1.0]
-    points, found = [], {}
-    with progress_bar(len(scales) * sum(map(len, held.values()))) as advance:
-        for scale in scales:
-            scale_adapters(network, scale)
-            found[scale] = {
-                kind: bits(network, tokenizer, start, texts, advance) for kind, texts in held.items()
-            }
-            points.append(
-                Point(scale, found[scale]["medical"].per_character, found[scale]["general"].per_character)
-            )
-    chosen = min(points, key=lambda point: point.cost(points[0], general_share))
-    gains = {kind: gain(found[0.0][kind], found[chosen.scale][kind]) for kind in held}
+    output.mkdir(parents=True, exist_ok=True)
+    with progress_bar(sum(map(len, held.values())) * 8) as advance:
+        found, best, left_out = merge(model, run, held, output, advance, **chosen)
+    points = [point for point, _ in found]
+    bits = dict(found)
+    gains = {kind: gain(bits[points[0]][kind], bits[best][kind]) for kind in held}
+    (output / "curve.svg").write_text(draw_curve(points, best), encoding="utf-8")
     write_manifest(
         output, "merge",
         {
-            "base": facts, "run": str(run.name), "scale": chosen.scale, "general_share": general_share,
-            "points": [asdict(point) for point in points],
+            "base": model.facts, "run": run.name, "method": best.method, "weight": best.weight,
+            "general_share": chosen["general_share"], "most_loss": chosen["most_loss"], "precision": "bfloat16",
+            "points": [asdict(point) for point in points], "left_out": left_out,
             "gains": {kind: dict(zip(("share", "low", "high"), value, strict=True)) for kind, value in gains.items()},
-            "documents": {kind: len(texts) for kind, texts in held.items()},
+            "documents": {kind: len(texts) for kind, texts in held.items()}, "characters": chosen["characters"],
         },
     )  # fmt: skip
-    (output / "curve.svg").write_text(draw_curve(points, chosen), encoding="utf-8")
+    for method, reason in left_out.items():
+        click.echo(f"{method} laissé de côté : {reason}.", err=True)
     for kind, name in (("medical", "texte médical"), ("general", "texte général")):
         share, low, high = gains[kind]
         click.echo(f"{name} : {share:+.1%} de bits épargnés [{low:+.1%}, {high:+.1%}]")
-    click.echo(f"Force retenue : {chosen.scale:g}. Courbe : {output / 'curve.svg'}")
+    click.echo(f"Fusion retenue : {best.method}, poids {best.weight:g}. Courbe : {output / 'curve.svg'}")
 
 
-@train.command("export", help="Écrit le modèle entraîné : adaptateur GGUF, modèle GGUF, ou safetensors.")
+@train.command("export", help="Écrit le modèle entraîné : adaptateur, modèle GGUF, ou safetensors.")
 @BASE
 @RUN
 @click.option(
-    "--kind",
-    type=click.Choice(["adapter", "f16", "q8_0", "f32", "safetensors"]),
-    default="q8_0",
-    show_default=True,
-    help="Ce que l'on écrit.",
+    "--kind", type=click.Choice(["adapter", "q4_k_m", "q8_0", "f16", "f32", "safetensors"]), default="q8_0",
+    show_default=True, help="Ce que l'on écrit.",
+)  # fmt: skip
+@click.option(
+    "--merge", "merge_folder", type=FILE, help="Dossier de « merge » : le modèle fusionné qu'il a retenu."
 )
 @click.option(
-    "--scale", type=float, default=1.0, show_default=True, help="Force de l'adaptateur (voir « merge »)."
+    "--scale",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    help="Sans --merge : poids de ce qui a été appris.",
 )
 @click.option(
     "--output", type=FILE, required=True, help="Fichier GGUF à écrire, ou dossier pour safetensors."
 )
-def export_command(base: Path | None, run: Path, kind: str, scale: float, output: Path) -> None:
+def export_command(
+    base: Path | None, run: Path, kind: str, merge_folder: Path | None, scale: float, output: Path
+) -> None:
     """Write what llama.cpp or transformers load."""
-    from partages.models.gguf_file import write_weights
-    from partages.training.export import merged, read_trained, write_adapter, write_safetensors
-    from partages.training.measure import scale_adapters
+    from partages.training.merging import export
 
-    weights, facts = _base(base)
-    network = _trained(weights, facts, run)
-    partial = output.with_name(output.name + ".partial")
+    model, _ = _run_of(base, run)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        if kind == "safetensors":
-            scale_adapters(network, scale)
-            write_safetensors(network, output)
-        elif kind == "adapter":
-            write_adapter(partial, run / "trained.pt", weights, scale)
-            partial.replace(output)
-        else:
-            trained, rank = read_trained(run / "trained.pt")
-            write_weights(partial, merged(weights, trained, rank, scale, kind))
-            partial.replace(output)
+        export(model, run, kind, merge_folder, scale, output)
     except OSError as error:
         raise OutputError(f"« {output} » ne peut pas être écrit ({error.strerror}).") from None
-    click.echo(str(output))
+    size = sum(
+        file.stat().st_size
+        for file in ([output] if output.is_file() else output.rglob("*"))
+        if file.is_file()
+    )
+    click.echo(f"{output} ({size / 1e6:.0f} Mo)")
 
 
-@train.command("publish", help="Rédige la fiche du modèle à partir des manifestes, à côté de ses fichiers.")
+@train.command(
+    "publish", help="Rédige la fiche du modèle à partir des manifestes ; le pousse si --repository est donné."
+)
 @RUN
 @click.option("--merge", "merge_folder", type=FILE, help="Dossier de « merge » : ce que l'on a mesuré.")
+@click.option(
+    "--audit",
+    "audit_folder",
+    type=FILE,
+    help="Dossier de « audit » : ce que le modèle rend de ce qu'il a lu.",
+)
 @click.option("--name", required=True, help="Nom du modèle.")
 @click.option("--output", type=FILE, required=True, help="Dossier à publier ; la fiche y sera README.md.")
-def publish_command(run: Path, merge_folder: Path | None, name: str, output: Path) -> None:
-    """Write the model card."""
+@click.option("--repository", help="Dépôt où pousser le dossier (organisation/nom).")
+@click.option("--endpoint", help="Adresse du Hub, s'il n'est pas celui de Hugging Face.")
+@click.option("--private", is_flag=True, help="Dépôt privé.")
+def publish_command(
+    run: Path, merge_folder: Path | None, audit_folder: Path | None, name: str, output: Path, repository: str | None,
+    endpoint: str | None, private: bool,
+) -> None:  # fmt: skip
+    """Write the model card, and push."""
     from partages.training.card import card
+    from partages.training.hub import check_audit, push
     from partages.training.manifest import read_manifest
 
+    manifest = _run_manifest(run)
     measured = read_manifest(merge_folder, "merge") if merge_folder else None
-    text = card(name, _run_manifest(run), measured)
+    audited = read_manifest(audit_folder, "audit") if audit_folder else None
+    if audited:
+        check_audit(audited, manifest)
+    text = card(name, manifest, measured, audited)
     try:
         output.mkdir(parents=True, exist_ok=True)
         (output / "README.md").write_text(text, encoding="utf-8")
@@ -337,26 +414,12 @@ def publish_command(run: Path, merge_folder: Path | None, name: str, output: Pat
     except OSError as error:
         raise OutputError(f"« {output} » ne peut pas être écrit ({error.strerror}).") from None
     click.echo(str(output / "README.md"))
-
-
-def _base(path: Path | None) -> "tuple[Weights, dict[str, Any]]":
-    from partages.models.catalogue import EMBEDDED_NAME
-    from partages.models.embedded import model_path
-    from partages.models.gguf_file import read_weights
-    from partages.settings import Settings
-    from partages.training.manifest import sha256
-
-    name = path.stem if path else EMBEDDED_NAME
-    path = path or model_path(Settings())
-    weights = read_weights(path)
-    licence = weights.fields.get("general.license")
-    return weights, {
-        "name": name,
-        "sha256": sha256(path),
-        "architecture": weights.architecture,
-        "vocabulary": len(weights.tokens),
-        "licence": str(licence.value) if licence else "gemma" if weights.architecture == "gemma3" else "",
-    }
+    if repository:
+        if not audited:
+            raise UsageError(
+                "Avant de pousser un modèle, examinez ce qu'il rend de ce qu'il a lu : « partages train audit », puis --audit."
+            )
+        click.echo(push(output, repository, endpoint, private))
 
 
 def _sources(inputs: Sequence[str], lines: bool) -> "list[Source]":
@@ -391,102 +454,48 @@ def _unseen(sources: "list[Source]", most: int) -> list[str]:
 
 
 def _train(
-    step: str, weights: "Weights", rows: "Rows", validation: "Rows | None", output: Path, *, identity: str,
-    facts: dict[str, Any], hours: float | None, steps: int | None, batch: int, rank: int, rate: float, seed: int,
+    step: str, base: "Base", rows: "Rows", validation: "Rows | None", output: Path, since: float, *, identity: str,
+    facts: dict[str, Any], **chosen: Any,
 ) -> None:  # fmt: skip
-    from partages.training.fast import quicken
-    from partages.training.manifest import write_manifest
-    from partages.training.network import build
-    from partages.training.pretrain import train as run
-    from partages.training.pretrain import with_adapters
+    from partages.training.run import Wish, run
 
-    if (hours is None) == (steps is None):
-        raise UsageError("Donnez soit --hours, soit --steps.")
-    network = with_adapters(build(weights), rank, seed)
-    half = rank > 0 and _half(output)
-    if half:
-        quicken(network)
-    recipe = _recipe(
-        output, network, rows, hours, steps, batch=batch, rank=rank, rate=rate, seed=seed, half=half
-    )
-    started = time.time()
-    with progress_bar(recipe.steps) as advance:
+    def told(recipe: "Recipe") -> None:
+        what = (
+            "tous les poids"
+            if recipe.method == "full" or not recipe.rank
+            else f"{recipe.method} de rang {recipe.rank}"
+        )
+        click.echo(
+            f"{recipe.steps} pas de {recipe.batch} rangées, {what}, taux {recipe.rate:g}"
+            f"{', bfloat16' if recipe.half else ''}.", err=True,
+        )  # fmt: skip
+
+    with progress_bar(1) as advance:
 
         def show(record: dict[str, Any]) -> None:
             advance(record["step"], f"perte {record['loss']:.3f}")
 
-        curve = run(network, rows, recipe, output, validation=validation, on_step=show, identity=identity)
-    ends = [record["validation"] for record in curve if "validation" in record]
-    write_manifest(
-        output, step,
-        {
-            **facts, "recipe": asdict(recipe), "tokens": sum(record["tokens"] for record in curve),
-            "seconds": round(sum(record["seconds"] for record in curve), 1), "loss": curve[-1]["loss"],
-            "validation": ends[-1] if ends else None, "finished": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()),
-        },
-    )  # fmt: skip
-    click.echo(
-        f"{recipe.steps} pas en {time.time() - started:.0f} s, perte {curve[-1]['loss']:.3f} : {output}"
-    )
+        curve = run(
+            step, base, rows, validation, output, Wish(since=since, **chosen),
+            identity=identity, facts=facts, on_plan=told, on_step=show,
+        )  # fmt: skip
+    click.echo(f"{len(curve)} pas en {time.time() - since:.0f} s, perte {curve[-1]['loss']:.3f} : {output}")
 
 
-def _half(output: Path) -> bool:
-    """Whether to train in bfloat16: what this machine does best, decided once a run."""
-    from partages.training.fast import is_quick
-
-    kept = output / "half.json"
-    try:
-        return bool(json.loads(kept.read_bytes()))
-    except (OSError, ValueError):
-        output.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found := is_quick()))
-        return found
-
-
-def _recipe(
-    output: Path, network: Any, rows: "Rows", hours: float | None, steps: int | None, **chosen: Any
-) -> "Recipe":
-    """As given; by ``--hours``, the steps that fit, decided once and kept for when the run is taken up again."""
-    from partages.training.pretrain import Recipe, seconds_per_step
-
-    kept = output / "recipe.json"
-    if steps is None:
-        assert hours is not None
-        try:
-            told = json.loads(kept.read_bytes())
-        except (OSError, ValueError):
-            told = None
-        if told and told["hours"] == hours:
-            return Recipe(**{**chosen, "steps": told["steps"]})
-        trial = Recipe(steps=PROBE, micro=min(2, chosen["batch"]), **chosen)
-        steps = max(1, int(hours * 3600 / seconds_per_step(network, rows, trial)))
-        output.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps({"hours": hours, "steps": steps}))
-        click.echo(f"{steps} pas en {hours:g} h.", err=True)
-    return Recipe(steps=steps, micro=min(2, chosen["batch"]), **chosen)
-
-
-def _trained(weights: "Weights", facts: dict[str, Any], run: Path) -> Any:
-    """The network with what a finished run learnt."""
-    import torch
-
-    from partages.training.export import read_trained
-    from partages.training.network import build
-    from partages.training.pretrain import with_adapters
+def _run_of(base: Path | None, run: Path) -> "tuple[Base, dict[str, Any]]":
+    """The base of a finished run, and the run's manifest."""
+    from partages.training.base import read_base
 
     manifest = _run_manifest(run)
-    if manifest["base"]["sha256"] != facts["sha256"]:
+    model = read_base(base)
+    if manifest["base"]["sha256"] != model.sha256:
         raise UsageError(
             "Cet entraînement est parti d'une autre base : donnez la même à --base "
             f"(« {manifest['base']['name']} », SHA-256 {manifest['base']['sha256'][:12]}…)."
         )
-    learnt, rank = read_trained(run / "trained.pt")
-    network = with_adapters(build(weights), rank, 0)
-    held = dict(network.named_parameters())
-    with torch.no_grad():
-        for name, value in learnt.items():
-            held[name].copy_(value)
-    return network
+    if (written := manifest["data"].get("template")) is not None:
+        model.template = written
+    return model, manifest
 
 
 def _run_manifest(run: Path) -> dict[str, Any]:

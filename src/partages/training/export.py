@@ -1,59 +1,84 @@
-"""What training changed, as files: a GGUF adapter beside its base, or the merged network as safetensors and GGUF."""
+"""What training changed, as files: a GGUF adapter beside its base, or the whole network as safetensors and GGUF."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from gguf.constants import GGMLQuantizationType
-from gguf.quants import dequantize, quantize
-from safetensors.torch import save_model
+from gguf.quants import dequantize
 
 from partages.errors import UsageError
-from partages.models.gguf_file import (
-    EMBEDDING,
-    F16,
-    F32,
-    OUTPUT,
-    Q8_0,
-    Field,
-    Tensor,
-    Weights,
-    row_bytes,
-    write_weights,
-)
-from partages.training.network import gguf_name
+from partages.models.gguf_file import F16, F32, OUTPUT, Q8_0, Field, Tensor, Weights, row_bytes
+from partages.training.base import Base
+from partages.training.network import gguf_name, stored_value
+from partages.training.pretrain import with_adapters
+from partages.training.quantise import kind_in_mixture, quantise
 
-_TEXT, _FLOAT = 8, 6
-KINDS = {"f32": F32, "f16": F16, "q8_0": Q8_0}
-"""What can be written; K-quants are read, never written: ``llama-quantize`` of llama.cpp makes them from f16."""
+_TEXT, _FLOAT, _UNSIGNED = 8, 6, 4
+TYPES = {"f32": F32, "f16": F16, "q8_0": Q8_0}
+"""Kinds of file of one type; ``q4_k_m`` mixes several."""
+FILE_TYPES = {"f32": 0, "f16": 1, "q8_0": 7, "q4_k_m": 15}
+"""``general.file_type`` (``llama_ftype``)."""
 
 
-def read_trained(path: Path) -> tuple[dict[str, torch.Tensor], int]:
-    """The weights that a run changed, and the rank of its adapters.
+@dataclass(frozen=True)
+class Learnt:
+    """What a finished run changed: weights by name, and how they go beside the base's."""
+
+    weights: Mapping[str, torch.Tensor]
+    rank: int
+    method: Any
+
+
+def read_trained(path: Path) -> Learnt:
+    """The weights that a run changed.
 
     Raises:
         UsageError: the run is not finished, or the file is damaged.
     """
     try:
         state = torch.load(path, weights_only=True)
-        return state["weights"], int(state["rank"])
+        return Learnt(state["weights"], int(state["rank"]), state.get("method", "lora"))
     except (OSError, KeyError, RuntimeError, ValueError, EOFError):
         raise UsageError(
             f"« {path} » manque ou est abîmé : terminez l'entraînement (la même commande le reprend)."
         ) from None
 
 
-def adapter(weights: Mapping[str, torch.Tensor], rank: int, base: Weights, scale: float = 1.0) -> Weights:
+def trained_network(base: Base, learnt: Learnt) -> Any:
+    """The base with what a run learnt, adapters still apart."""
+    network = with_adapters(base.network(), learnt.rank, 0, learnt.method, base.targets)
+    held = dict(network.named_parameters())
+    with torch.no_grad():
+        for name, value in learnt.weights.items():
+            held[name].copy_(value)
+    return network
+
+
+def plain(network: Any) -> Any:
+    """The network with its adapters added to its weights."""
+    return network.merge_and_unload() if hasattr(network, "merge_and_unload") else network
+
+
+def adapter(learnt: Learnt, base: Weights, scale: float = 1.0) -> Weights:
     """Adapters as llama.cpp reads them (``general.type = adapter``), half precision.
 
     Args:
-        weights: as ``read_trained`` gives them.
-        rank: of the adapters.
+        learnt: low-rank adapters.
         base: the model they go beside.
         scale: how strongly they act; 1 as trained, 0 gives the base back.
+
+    Raises:
+        UsageError: what was learnt is no low-rank adapter, or the architecture is Llama (its heads are stored interleaved).
     """
+    if learnt.method != "lora" or not learnt.rank:
+        raise UsageError(
+            "Seul un entraînement « lora » donne un adaptateur GGUF : exportez le modèle entier (--kind q8_0)."
+        )
     if base.architecture == "llama":
         raise UsageError(
             "Un adaptateur GGUF n'est écrit que pour gemma3 : exportez le modèle fusionné (--kind f16)."
@@ -62,72 +87,77 @@ def adapter(weights: Mapping[str, torch.Tensor], rank: int, base: Weights, scale
         "general.architecture": Field(base.architecture, _TEXT),
         "general.type": Field("adapter", _TEXT),
         "adapter.type": Field("lora", _TEXT),
-        "adapter.lora.alpha": Field(float(2 * rank * scale), _FLOAT),
+        "adapter.lora.alpha": Field(float(2 * learnt.rank * scale), _FLOAT),
     }
     tensors = {}
-    for name, value in weights.items():
+    for name, value in learnt.weights.items():
         module, _, side = name.removesuffix(".default.weight").rpartition(".lora_")
         tensors[f"{gguf_name(module)}.weight.lora_{side.lower()}"] = _stored(value.numpy(), F16)
     return Weights(fields, tensors)
 
 
-def merged(base: Weights, weights: Mapping[str, torch.Tensor], rank: int, scale: float, kind: str) -> Weights:
-    """The base with adapters added to its weights, every matrix written as ``kind``; norms stay float32.
+def as_gguf(base: Base, state: Mapping[str, torch.Tensor], kind: str) -> Weights:
+    """The weights of a trained network as a GGUF model, with the vocabulary, metadata and conversation template of its base.
 
     Args:
-        base: the model that was trained.
-        weights, rank: as ``read_trained`` gives them.
-        scale: how strongly the adapters act.
-        kind: of ``KINDS``.
+        base: what was trained.
+        state: of the trained network, adapters added to its weights.
+        kind: ``f32``, ``f16``, ``q8_0`` or ``q4_k_m``. In the last, a matrix that training left as it was, and that the base
+            stores quantised, stays as stored: it is not quantised twice.
+
+    Raises:
+        UsageError: the base is no GGUF file.
     """
-    changed: dict[str, np.ndarray[Any, Any]] = {}
-    for name, value in weights.items():
-        if ".lora_A" in name:
-            module = name.partition(".lora_")[0]
-            b = weights[name.replace(".lora_A", ".lora_B")]
-            changed[f"{gguf_name(module)}.weight"] = (2.0 * scale * (b @ value)).numpy()
+    weights = base.weights
+    if weights is None:
+        raise UsageError(
+            "Une base en safetensors s'exporte en safetensors (--kind safetensors) ; convert_hf_to_gguf.py de llama.cpp "
+            "en fait ensuite un GGUF."
+        )
+    layers, tied = int(weights.number("block_count")), OUTPUT not in weights.tensors
     tensors = {}
-    for name, tensor in base.tensors.items():
-        values = dequantize(np.asarray(tensor.data), GGMLQuantizationType(tensor.kind)).reshape(tensor.shape)
-        if name in changed:
-            values = values + changed[name]
-        tensors[name] = _stored(values, KINDS[kind] if len(tensor.shape) > 1 else F32)
-    del rank
-    return Weights(base.fields, tensors)
+    for name, tensor in weights.tensors.items():
+        before = dequantize(np.asarray(tensor.data), GGMLQuantizationType(tensor.kind)).reshape(tensor.shape)
+        found = stored_value(weights, name, state)
+        values = before if found is None else found.detach().numpy()
+        if kind != "q4_k_m":
+            tensors[name] = _stored(values, TYPES[kind] if len(tensor.shape) > 1 else F32)
+        elif tensor.kind > F16 and np.array_equal(values, before):
+            tensors[name] = tensor
+        else:
+            tensors[name] = _stored(values, kind_in_mixture(name, tensor.shape, layers, tied))
+    fields = {**weights.fields, "general.file_type": Field(FILE_TYPES[kind], _UNSIGNED)}
+    if base.template is not None:
+        fields["tokenizer.chat_template"] = Field(base.template, _TEXT)
+    return Weights(fields, tensors)
 
 
 def _stored(values: np.ndarray[Any, Any], kind: int) -> Tensor:
     array = np.ascontiguousarray(values, dtype=np.float32)
-    data = quantize(array, GGMLQuantizationType(kind))
-    width = row_bytes(array.shape[-1], kind)
+    if kind not in (F32, F16) and array.shape[-1] % 32:
+        kind = F16
+    rows = array.reshape(-1, array.shape[-1])
     return Tensor(
-        array.shape,
-        kind,
-        np.frombuffer(np.ascontiguousarray(data).tobytes(), dtype=np.uint8).reshape(-1, width),
+        array.shape, kind, quantise(rows, kind).reshape(len(rows), row_bytes(array.shape[-1], kind))
     )
 
 
-def write_safetensors(network: Any, folder: Path) -> None:
-    """``model.safetensors`` and ``config.json`` for ``transformers``; adapters are merged first."""
-    plain = network.merge_and_unload() if hasattr(network, "merge_and_unload") else network
-    folder.mkdir(parents=True, exist_ok=True)
-    save_model(plain, str(folder / "model.safetensors"))
-    plain.config.save_pretrained(folder)
-
-
-def write_adapter(path: Path, trained: Path, base: Weights, scale: float = 1.0) -> None:
-    """The adapter of a finished run as one GGUF file."""
-    weights, rank = read_trained(trained)
-    write_weights(path, adapter(weights, rank, base, scale))
-
-
-__all__ = [
-    "EMBEDDING",
-    "KINDS",
-    "OUTPUT",
-    "adapter",
-    "merged",
-    "read_trained",
-    "write_adapter",
-    "write_safetensors",
-]
+def write_folder(network: Any, base: Base, folder: Path) -> None:
+    """A folder that ``transformers`` loads: weights, configuration, tokenizer, conversation template."""
+    network.save_pretrained(folder)
+    base.tokenizer.save(str(folder / "tokenizer.json"))
+    special = {
+        **base.specials,
+        **({"mask_token": base.tokenizer.id_to_token(base.mask)} if base.mask is not None else {}),
+    }
+    options: dict[str, Any] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        **{name: token for name, token in special.items() if token},
+        "model_max_length": getattr(network.config, "max_position_embeddings", 512),
+        "clean_up_tokenization_spaces": False,
+    }
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps(options, indent=1, ensure_ascii=False), encoding="utf-8"
+    )
+    if base.template is not None:
+        (folder / "chat_template.jinja").write_text(base.template, encoding="utf-8")

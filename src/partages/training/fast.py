@@ -5,7 +5,6 @@ attention is one step with its own gradient, which keeps less in memory than wha
 """
 
 import time
-import types
 from typing import Any
 
 import torch
@@ -150,8 +149,8 @@ def quicken(network: Any) -> Any:
         if not value.requires_grad:
             value.data = value.data.bfloat16()
     for module in network.modules():
-        if isinstance(module, Linear) and not module.lora_variant:
-            setattr(module, "forward", types.MethodType(_adapted, module))  # noqa: B010
+        if isinstance(module, Linear):
+            _quicken_linear(module)
         elif type(module).__name__.endswith("RMSNorm"):
             _quicken_norm(module)
     ALL_ATTENTION_FUNCTIONS.register(ATTENTION, attend)
@@ -160,17 +159,30 @@ def quicken(network: Any) -> Any:
     return network
 
 
-def _adapted(module: Any, x: Tensor, *_: Any, **__: Any) -> Tensor:
+def _quicken_linear(module: Any) -> None:
+    """LoRA, and DoRA where the layer has no bias."""
     (name,) = module.active_adapters
-    base = module.base_layer
-    return _Adapted.apply(
-        x,
-        base.weight,
-        base.bias,
-        module.lora_A[name].weight,
-        module.lora_B[name].weight,
-        module.scaling[name],
-    )
+    base, a, b = module.base_layer, module.lora_A[name].weight, module.lora_B[name].weight
+    if not module.lora_variant:
+
+        def forward(x: Tensor, *_: Any, **__: Any) -> Tensor:
+            return _Adapted.apply(x, base.weight, base.bias, a, b, module.scaling[name])
+
+    elif base.bias is None:
+        magnitude = module.lora_magnitude_vector[name].weight
+        weight_norm = base.weight.float().square().sum(1)
+
+        def forward(x: Tensor, *_: Any, **__: Any) -> Tensor:
+            scale = module.scaling[name]
+            with torch.no_grad():  # the norm is held constant (Liu et al., 2024, section 4.3)
+                cross = ((base.weight @ a.T.to(base.weight.dtype)).float() * b).sum(1)
+                norm = weight_norm + 2 * scale * cross + scale**2 * ((b @ (a @ a.T)) * b).sum(1)
+            ratio = magnitude / norm.sqrt()
+            return _Adapted.apply(x, base.weight, None, a, b, scale) * ratio.to(x.dtype)
+
+    else:
+        return
+    setattr(module, "forward", forward)  # noqa: B010
 
 
 def _quicken_norm(module: Any) -> None:

@@ -1,35 +1,47 @@
 """Instruction tuning: examples in one format, in the base's chat template, loss on the answers alone.
 
-One JSON object a line: ``prompt`` and ``answer``, and ``system`` if need be. A question with its answer, a report with its
-conclusion, a report with the JSON to extract, a passage with its code: all are that.
+One JSON object a line (``docs/training.md``): ``prompt`` and ``answer``; ``system``, ``schema`` and ``task`` if need be. A question
+with its answer, a report with its conclusion, a report with the JSON to extract (``schema``, and ``answer`` an object), a passage
+with its code: all are that.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from partages.errors import UsageError
-from partages.models.gguf_file import Weights
+from partages.training.base import Base
 from partages.training.pretrain import Rows
 from partages.training.rows import Split, pack, split_of
 
-TURNS = (("<start_of_turn>", "<end_of_turn>", "model"), ("<|im_start|>", "<|im_end|>", "assistant"))
-"""Marks that open and close a turn, and who answers."""
 _LEARNT = 1 << 31
 """Bit of a token that counts in the loss, while rows are packed."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """What is asked and the answer to learn."""
+    """What is asked and the answer to learn.
+
+    Attributes:
+        prompt: what the user asks.
+        answer: text to learn; an object, written as JSON on one line.
+        system: order given before.
+        schema: JSON schema that the answer obeys.
+        task: name of the kind of example, for the counts.
+    """
 
     prompt: str
     answer: str
     system: str = ""
+    schema: dict[str, Any] | None = None
+    task: str = ""
+
+
+FIELDS = ("prompt", "answer", "system", "schema", "task")
 
 
 def read_examples(path: Path) -> Iterator[Example]:
@@ -42,60 +54,60 @@ def read_examples(path: Path) -> Iterator[Example]:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    yield _example(line, path, number)
+                    yield _example(line, f"« {path} », ligne {number}")
     except OSError as error:
         raise UsageError(f"« {path} » ne peut pas être lu ({error.strerror}).") from None
     except UnicodeDecodeError:
         raise UsageError(f"« {path} » n'est pas du texte UTF-8.") from None
 
 
-def _example(line: str, path: Path, number: int) -> Example:
+def _example(line: str, where: str) -> Example:
     try:
         given = json.loads(line)
-        known = {name: given[name] for name in ("prompt", "answer", "system") if name in given}
-        example = Example(**known)
-        if all(isinstance(value, str) for value in known.values()) and example.prompt and example.answer:
-            return example
-    except (ValueError, TypeError, RecursionError):
-        pass
-    raise UsageError(
-        f"« {path} », ligne {number} : il faut un objet JSON avec « prompt » et « answer », deux textes non vides."
-    )
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise UsageError(
+            f"{where} : il faut un objet JSON avec « prompt » et « answer », deux textes non vides."
+        )
+    known = {name: given[name] for name in FIELDS if given.get(name) is not None}
+    schema, answer = known.get("schema"), known.get("answer")
+    if schema is not None:
+        _check_schema(schema, answer, where)
+    if isinstance(answer, dict | list):
+        known["answer"] = json.dumps(answer, ensure_ascii=False)
+    texts = [known.get(name, "") for name in FIELDS if name != "schema"]
+    if not all(isinstance(text, str) for text in texts) or not known.get("prompt") or not known.get("answer"):
+        raise UsageError(
+            f"{where} : il faut un objet JSON avec « prompt » et « answer », deux textes non vides."
+        )
+    return Example(**known)
 
 
-def encode(example: Example, weights: Weights, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """Tokens of what precedes the answer, and of the answer with its end, in the template of the base.
+def _check_schema(schema: Any, answer: Any, where: str) -> None:
+    """That the schema is one, and that the answer obeys it."""
+    from jsonschema import SchemaError, ValidationError
+    from jsonschema.validators import validator_for
 
-    Gemma's turns (Gemma 3 technical report, 2025) where the vocabulary has them, else ChatML's, else plain paragraphs. A
-    system prompt goes before the question, as Gemma has no place for it. Marks are put as tokens, never read in the text.
-    """
-    place = {token: at for at, token in enumerate(weights.tokens)}
-    start = weights.token_id("bos")
-    opening = [] if start is None else [start]
-
-    def plain(text: str) -> list[int]:
-        return list(tokenizer.encode(text, add_special_tokens=False).ids)
-
-    asked = f"{example.system}\n\n{example.prompt}" if example.system else example.prompt
-    for begin, end, answers in TURNS:
-        if begin in place and end in place:
-            question = [place[begin], *plain(f"user\n{asked}"), place[end], *plain("\n")]
-            return opening + question + [place[begin], *plain(f"{answers}\n")], [
-                *plain(example.answer),
-                place[end],
-            ]
-    over = weights.token_id("eos")
-    return opening + plain(f"{asked}\n\n"), plain(example.answer) + ([] if over is None else [over])
+    try:
+        kind = validator_for(schema)
+        kind.check_schema(schema)
+        kind(schema).validate(json.loads(answer) if isinstance(answer, str) else answer)
+    except (SchemaError, AttributeError, TypeError):
+        raise UsageError(f"{where} : « schema » n'est pas un schéma JSON valable.") from None
+    except ValueError:
+        raise UsageError(f"{where} : « answer » n'est pas du JSON, alors qu'un schéma est donné.") from None
+    except ValidationError as error:
+        place = "/".join(str(step) for step in error.absolute_schema_path)
+        raise UsageError(f"{where} : « answer » ne suit pas son schéma (règle « {place} »).") from None
 
 
-def rows_of(
-    examples: Sequence[Example], weights: Weights, tokenizer: Tokenizer, length: int, part: Split
-) -> tuple[Rows, int]:
+def rows_of(examples: Sequence[Example], base: Base, length: int, part: Split) -> tuple[Rows, int]:
     """Packed rows of the examples of one side of the split, and how many were too long and left out.
 
     Args:
         examples: all of them; a hash of the prompt decides the side (test is never learnt from).
-        weights, tokenizer: of the base.
+        base: whose template of a conversation is used.
         length: tokens of a row; a longer example is left out, never cut.
         part: side.
     """
@@ -103,7 +115,7 @@ def rows_of(
     for example in examples:
         if split_of(example.prompt) != part:
             continue
-        before, answer = encode(example, weights, tokenizer)
+        before, answer = base.conversation(example.prompt, example.answer, example.system)
         ids = before + [token | _LEARNT for token in answer]
         if len(ids) <= length:
             pieces.append(ids)

@@ -1,7 +1,9 @@
 """Losses: packed rows through a network, cross-entropy in pieces."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -69,7 +71,7 @@ def positions(segments: Tensor) -> Tensor:
 
 
 def row_loss(
-    network: Any, tokens: Tensor, segments: Tensor, learnt: Tensor | None = None
+    network: Any, tokens: Tensor, segments: Tensor, learnt: Tensor | None = None, half: bool = False
 ) -> tuple[Tensor, int]:
     """Sum of cross-entropies over the tokens to predict, in nats, and how many they are.
 
@@ -77,17 +79,68 @@ def row_loss(
         network: a ``transformers`` causal model, with or without ``peft`` around it.
         tokens, segments: (batch, n) as ``rows.pack`` gives them.
         learnt: (batch, n), true for the tokens that count; all by default.
+        half: products in bfloat16 where weights are in float32.
     """
     model = network.get_base_model() if hasattr(network, "get_base_model") else network
     mapping = _masks(model.config, attention(segments), model.dtype)
-    hidden = model.model(
-        input_ids=tokens, attention_mask=mapping, position_ids=positions(segments), use_cache=False
-    ).last_hidden_state
+    half = half and model.dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        hidden = model.base_model(
+            input_ids=tokens, attention_mask=mapping, position_ids=positions(segments), use_cache=False
+        ).last_hidden_state
     follows = (segments[:, 1:] == segments[:, :-1]) & (segments[:, 1:] != PADDING)
     if learnt is not None:
         follows &= learnt[:, 1:]
-    weight = model.lm_head.weight
+    weight = model.get_output_embeddings().weight
+    if half:
+        hidden, weight = hidden.bfloat16(), weight.bfloat16()
     return cross_entropy_sum(hidden[:, :-1][follows], weight, tokens[:, 1:][follows]), int(follows.sum())
+
+
+HIDDEN_SHARE = 0.3
+"""Tokens hidden from a masked model (Wettig et al., 2023, https://arxiv.org/abs/2202.08005; ModernBERT)."""
+
+
+def masked_loss(
+    network: Any, tokens: Tensor, segments: Tensor, *, mask: int, spared: Sequence[int], seed: tuple[int, int],
+    half: bool = False,
+) -> tuple[Tensor, int]:  # fmt: skip
+    """The same for a model that finds hidden tokens: the sum over them, and how many they are.
+
+    Args:
+        network: a ``transformers`` masked model, with or without ``peft`` around it.
+        tokens, segments: (batch, n) as ``rows.pack`` gives them.
+        mask: the token that hides.
+        spared: tokens that are never hidden.
+        seed: decides which are.
+        half: products in bfloat16 where weights are in float32.
+    """
+    model = network.get_base_model() if hasattr(network, "get_base_model") else network
+    draw = torch.from_numpy(np.random.default_rng(seed).random(tuple(tokens.shape)))
+    hidden = (
+        (draw < HIDDEN_SHARE)
+        & (segments != PADDING)
+        & ~torch.isin(tokens, torch.tensor(spared, dtype=torch.long))
+    )
+    places = positions(segments)
+    padding = getattr(getattr(model.base_model, "embeddings", None), "padding_idx", None)
+    if model.config.model_type in SHIFTED and padding is not None:
+        places = places + padding + 1
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        logits = network(
+            input_ids=torch.where(hidden, mask, tokens),
+            attention_mask=_masks(
+                model.config, segments[:, None, :, None] == segments[:, None, None, :], model.dtype
+            ),
+            position_ids=places,
+        ).logits
+    return torch.nn.functional.cross_entropy(logits[hidden].float(), tokens[hidden], reduction="sum"), int(
+        hidden.sum()
+    )
+
+
+SHIFTED = ("roberta", "camembert", "xlm-roberta")
+"""Families whose places are counted from the one after the padding's."""
 
 
 def _masks(config: Any, mask: Tensor, kind: torch.dtype) -> Any:
@@ -105,5 +158,12 @@ def _masks(config: Any, mask: Tensor, kind: torch.dtype) -> Any:
     far = given(mask)
     near = far
     if window is not None and window < mask.shape[-1]:
-        near = given(mask & torch.ones(mask.shape[-2:], dtype=torch.bool).triu(1 - window))
+        far_back = -window if is_both_ways(config) else 1 - window
+        close = torch.ones(mask.shape[-2:], dtype=torch.bool).triu(far_back)
+        near = given(mask & close & close.T if is_both_ways(config) else mask & close)
     return {"full_attention": far, "sliding_attention": near} if layers is not None else near
+
+
+def is_both_ways(config: Any) -> bool:
+    """Whether tokens look ahead too, near as far: ModernBERT's window is counted on each side."""
+    return getattr(config, "local_attention", None) is not None

@@ -5,14 +5,24 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from partages.errors import OutputError, UsageError
 
 NAME = "manifest.json"
-_LIBRARIES = ("partages", "torch", "transformers", "peft", "tokenizers", "numpy")
+_LIBRARIES = (
+    "partages",
+    "torch",
+    "transformers",
+    "peft",
+    "tokenizers",
+    "numpy",
+    "accelerate",
+    "mergekit",
+    "codecarbon",
+)
 
 
 def sha256(path: Path) -> str:
@@ -31,11 +41,28 @@ def sha256(path: Path) -> str:
 def surroundings() -> dict[str, Any]:
     """Versions of what decides a result, and the machine's kind."""
     return {
-        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "versions": dict(_versions()),
+        "code": code_version(),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
     }
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in _LIBRARIES:
+        try:
+            yield name, importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+
+
+def code_version() -> str:
+    """SHA-256 of the sources that train, so that a change between two releases shows."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def write_manifest(folder: Path, step: str, facts: Mapping[str, Any]) -> dict[str, Any]:

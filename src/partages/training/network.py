@@ -1,5 +1,6 @@
 """The network of a GGUF file in torch, through ``transformers``: Gemma 3 (text) and Llama."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,35 @@ def gguf_name(module: str) -> str:
     _, _, rest = module.partition("layers.")
     layer, _, name = rest.partition(".")
     return f"blk.{layer}.{next(short for short, long in _LAYER.items() if long == name)}"
+
+
+def stored_value(weights: Weights, tensor: str, state: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+    """What a GGUF tensor is to hold for a trained network, in llama.cpp's layout; None when the network has no such weight."""
+    name = _module_name(tensor, weights.architecture)
+    if name is None or name not in state:
+        return None
+    values = state[name].float()
+    if values.dim() == 1 and weights.architecture == "gemma3":
+        return values + 1.0
+    if weights.architecture == "llama" and (short := tensor.split(".")[-2]) in ("attn_q", "attn_k"):
+        heads = weights.number("attention.head_count" if short == "attn_q" else "attention.head_count_kv")
+        return _permuted(values, int(heads))
+    return values
+
+
+def _module_name(tensor: str, architecture: str) -> str | None:
+    outside = {
+        EMBEDDING: "model.embed_tokens.weight",
+        OUTPUT: "lm_head.weight",
+        "output_norm.weight": "model.norm.weight",
+    }
+    if tensor in outside:
+        return outside[tensor]
+    part = tensor.split(".")
+    if part[0] != "blk" or len(part) != 4:
+        return None
+    long = (_LAYER | _NORMS[architecture]).get(part[2])
+    return None if long is None else f"model.layers.{part[1]}.{long}.weight"
 
 
 def build(weights: Weights, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
@@ -134,6 +164,12 @@ def _unpermuted(values: torch.Tensor, heads: int) -> torch.Tensor:
     """llama.cpp interleaves the two halves of each head for its rotation; put them back."""
     rows, columns = values.shape
     return values.view(heads, rows // heads // 2, 2, columns).transpose(1, 2).reshape(rows, columns)
+
+
+def _permuted(values: torch.Tensor, heads: int) -> torch.Tensor:
+    """The inverse of ``_unpermuted``."""
+    rows, columns = values.shape
+    return values.view(heads, 2, rows // heads // 2, columns).transpose(1, 2).reshape(rows, columns)
 
 
 def _fill_buffers(network: PreTrainedModel, config: Any) -> None:

@@ -1,7 +1,7 @@
 """The training loop: low-rank adapters or all weights, resumable to the same loss curve, stopped when the loss breaks.
 
-LoRA: Hu et al., 2021 (https://arxiv.org/abs/2106.09685), through ``peft``; the optimiser is AdamW with a linear warm-up then
-a cosine to a tenth.
+LoRA: Hu et al., 2021 (https://arxiv.org/abs/2106.09685); DoRA: Liu et al., 2024 (https://arxiv.org/abs/2402.09353); both through
+``peft``. The optimiser is AdamW with a linear warm-up then a cosine to a tenth.
 """
 
 import json
@@ -10,10 +10,10 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,10 +21,11 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 
 from partages.errors import UsageError
-from partages.training.loss import row_loss
+from partages.training.loss import masked_loss, row_loss
 from partages.training.network import LINEAR
 from partages.training.rows import read_rows
 
+Method = Literal["lora", "dora", "full"]
 Rows = tuple[Any, Any, Any]
 """Tokens, segments, and which tokens count (None: all)."""
 WARM_UP = 0.06
@@ -48,7 +49,10 @@ class Recipe:
         rank: of the adapters; 0 trains all weights.
         seed: of the adapters and of the order of rows.
         checkpoint_every: steps.
-        half: frozen weights in bfloat16 (``fast.quicken``).
+        half: products in bfloat16: frozen weights held so (``fast.quicken``), others rounded as they are used.
+        method: low-rank adapters, the same with magnitudes apart, or all weights.
+        mask: token that hides others, of a masked model; None foresees the next token.
+        spared: tokens never hidden (those that open and close a document).
     """
 
     steps: int
@@ -59,22 +63,39 @@ class Recipe:
     seed: int = 0
     checkpoint_every: int = 20
     half: bool = False
+    method: Method = "lora"
+    mask: int | None = None
+    spared: tuple[int, ...] = ()
 
 
 class Diverged(UsageError):
     """The loss became NaN or shot up."""
 
 
-def with_adapters(network: Any, rank: int, seed: int) -> Any:
-    """The network with trainable adapters beside every linear layer, or the same with all its weights trainable (rank 0)."""
+def with_adapters(
+    network: Any, rank: int, seed: int, method: Method = "lora", targets: str | Sequence[str] = LINEAR
+) -> Any:
+    """The network with trainable adapters beside every linear layer, or the same with all its weights trainable.
+
+    Args:
+        network: of ``transformers``.
+        rank: of the adapters; 0 trains all weights.
+        seed: of their first values.
+        method: see ``Recipe``.
+        targets: modules that adapters go beside, as ``peft`` names them.
+    """
     torch.manual_seed(seed)
-    if rank == 0:
+    if rank == 0 or method == "full":
         return network.requires_grad_(True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers under a name it will drop
         return get_peft_model(
-            network, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=list(LINEAR), lora_dropout=0.0)
-        )
+            network,
+            LoraConfig(
+                r=rank, lora_alpha=2 * rank, target_modules=targets if isinstance(targets, str) else list(targets),
+                lora_dropout=0.0, use_dora=method == "dora",
+            ),
+        )  # fmt: skip
 
 
 def rate_at(step: int, recipe: Recipe) -> float:
@@ -107,15 +128,30 @@ def batch_of(rows: Rows, at: np.ndarray[Any, Any]) -> tuple[Tensor, Tensor, Tens
     )
 
 
-def mean_loss(network: Any, rows: Rows, micro: int = 4) -> float:
+def loss_of(
+    network: Any, piece: tuple[Tensor, Tensor, Tensor | None], recipe: Recipe, draw: int
+) -> tuple[Tensor, int]:
+    """Sum of the losses of some rows and over how many tokens; ``draw`` decides which tokens a masked model must find."""
+    if recipe.mask is None:
+        return row_loss(network, *piece, half=recipe.half)
+    return masked_loss(
+        network,
+        *piece[:2],
+        mask=recipe.mask,
+        spared=recipe.spared,
+        seed=(recipe.seed, draw),
+        half=recipe.half,
+    )
+
+
+def mean_loss(network: Any, rows: Rows, recipe: Recipe, micro: int = 4) -> float:
     """Nats a token over all rows, without training."""
     total, count = 0.0, 0
     network.eval()
     with torch.no_grad():
         for start in range(0, len(rows[0]), micro):
-            loss, tokens = row_loss(
-                network, *batch_of(rows, np.arange(start, min(start + micro, len(rows[0]))))
-            )
+            piece = batch_of(rows, np.arange(start, min(start + micro, len(rows[0]))))
+            loss, tokens = loss_of(network, piece, recipe, start)
             total += float(loss)
             count += tokens
     return total / max(1, count)
@@ -174,8 +210,8 @@ def train(
             group["lr"] = rate_at(step, recipe)
         pieces = [batch_of(rows, drawn[at : at + recipe.micro]) for at in range(0, len(drawn), recipe.micro)]
         total, tokens = 0.0, 0
-        for piece in pieces:
-            loss, counted = row_loss(network, *piece)
+        for at, piece in enumerate(pieces):
+            loss, counted = loss_of(network, piece, recipe, step * recipe.batch + at)
             if counted:
                 loss.backward()
             total += float(loss.detach())
@@ -198,7 +234,7 @@ def train(
             and len(validation[0])
             and (last or (step + 1) % (5 * recipe.checkpoint_every) == 0)
         ):
-            record["validation"] = round(mean_loss(network, validation), 5)
+            record["validation"] = round(mean_loss(network, validation, recipe), 5)
             network.train()
         curve.append(record)
         on_step(record)
@@ -213,7 +249,9 @@ def train(
                 },
             )
             (output / "curve.jsonl").write_text("".join(json.dumps(one) + "\n" for one in curve))
-    _save(output / "trained.pt", {"weights": _copies(parameters), "rank": recipe.rank})
+    _save(
+        output / "trained.pt", {"weights": _copies(parameters), "rank": recipe.rank, "method": recipe.method}
+    )
     return curve
 
 

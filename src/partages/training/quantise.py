@@ -90,7 +90,9 @@ def _ranges(parts: Array, weight: Array) -> tuple[Array, Array]:
     best = np.full(best_scale.shape, np.inf, np.float32)
     total, first = weight.sum(-1), (weight * parts).sum(-1)
     for trial in _TRIALS:
-        levels = np.rint(_quotient((parts - lowest) * np.float32(15 + trial), np.broadcast_to(span, parts.shape)))
+        levels = np.rint(
+            _quotient((parts - lowest) * np.float32(15 + trial), np.broadcast_to(span, parts.shape))
+        )
         levels = levels.clip(0, 15)
         weighted = weight * levels
         one, two, cross = weighted.sum(-1), (weighted * levels).sum(-1), (weighted * parts).sum(-1)
@@ -115,7 +117,9 @@ def q6_k(blocks: Array) -> Array:
     best = np.full(parts.shape[:2], np.inf, np.float32)
     scale = np.zeros(parts.shape[:2], np.float32)
     for trial in _TRIALS:
-        levels = np.rint(_quotient(parts * np.float32(-32 - trial), np.broadcast_to(extreme, parts.shape))).clip(-32, 31)
+        levels = np.rint(
+            _quotient(parts * np.float32(-32 - trial), np.broadcast_to(extreme, parts.shape))
+        ).clip(-32, 31)
         found = _quotient((weight * levels * parts).sum(-1), (weight * levels * levels).sum(-1))
         error = (weight * (found[..., None] * levels - parts) ** 2).sum(-1)
         better = error < best
@@ -128,7 +132,9 @@ def q6_k(blocks: Array) -> Array:
     halves = (levels + 32).astype(np.uint8).reshape(len(blocks), 2, 4, 32)
     low, high = halves & 15, halves >> 4
     packed = np.empty((len(blocks), 210), np.uint8)
-    packed[:, :128] = np.stack([low[:, :, 0] | (low[:, :, 2] << 4), low[:, :, 1] | (low[:, :, 3] << 4)], 2).reshape(-1, 128)
+    packed[:, :128] = np.stack(
+        [low[:, :, 0] | (low[:, :, 2] << 4), low[:, :, 1] | (low[:, :, 3] << 4)], 2
+    ).reshape(-1, 128)
     packed[:, 128:192] = (
         high[:, :, 0] | (high[:, :, 1] << 2) | (high[:, :, 2] << 4) | (high[:, :, 3] << 6)
     ).reshape(-1, 64)

@@ -22,6 +22,8 @@ LONGEST = 20_000
 """Characters of a piece that is tokenised at a time; of a longer document the pieces are windows of the same document."""
 SHORTEST = 8
 """Tokens; a shorter remainder is dropped."""
+FEWEST = 1000
+"""Tokens under which training is refused: a model would only learn them by heart."""
 SUFFIXES = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".parquet")
 """Files of a folder that are read."""
 PADDING = 255
@@ -117,17 +119,23 @@ def _column(path: Path) -> Iterator[str]:
 
 
 def windows(
-    texts: Iterable[str], tokenizer: Tokenizer, length: int, start: int | None, shortest: int = SHORTEST
+    texts: Iterable[str],
+    tokenizer: Tokenizer,
+    length: int,
+    start: int | None,
+    shortest: int = SHORTEST,
+    end: int | None = None,
 ) -> Iterator[list[int]]:
-    """Stretches of at most ``length`` tokens, each of one document, each opened by the token ``start``."""
-    room = length - (start is not None)
+    """Stretches of at most ``length`` tokens, each of one document, opened by ``start`` and closed by ``end``, where given."""
+    room = length - (start is not None) - (end is not None)
+    before, after = ([] if one is None else [one] for one in (start, end))
     for text in texts:
         for at in range(0, len(text), LONGEST):
             ids = tokenizer.encode(text[at : at + LONGEST], add_special_tokens=False).ids
             for first in range(0, len(ids), room):
                 piece = ids[first : first + room]
                 if len(piece) >= shortest:
-                    yield ([start] if start is not None else []) + piece
+                    yield [*before, *piece, *after]
 
 
 def pack(pieces: Sequence[list[int]], length: int) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
@@ -167,6 +175,7 @@ def prepare(
     budget: int,
     seed: int,
     output: Path,
+    end: int | None = None,
 ) -> dict[str, Any]:
     """Write ``train.npz`` and ``validation.npz`` (``tokens``, ``segments``), and ``manifest.json``, which is returned.
 
@@ -178,6 +187,7 @@ def prepare(
         budget: tokens of training; each source is cut at its share.
         seed: of the draw of documents and of the order of rows.
         output: folder, made if needed.
+        end: token that closes each stretch, of a masked model.
 
     Raises:
         UsageError: a source cannot be read, or nothing is left to train on.
@@ -186,7 +196,7 @@ def prepare(
     total = sum(source.weight for source in sources)
     draw = random.Random(seed)
     parts: dict[str, list[tuple[NDArray[np.uint32], NDArray[np.uint8]]]] = {"train": [], "validation": []}
-    facts = []
+    facts: list[dict[str, Any]] = []
     for source in sources:
         share = int(budget * source.weight / total)
         texts: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
@@ -199,7 +209,7 @@ def prepare(
             draw.shuffle(texts[part])
             pieces: list[list[int]] = []
             counted = 0
-            for piece in windows(texts[part], tokenizer, length, start):
+            for piece in windows(texts[part], tokenizer, length, start, end=end):
                 if counted >= most:
                     break
                 pieces.append(piece)
@@ -215,6 +225,11 @@ def prepare(
         )  # fmt: skip
     if not parts["train"]:
         raise UsageError("Aucun texte à apprendre : les sources sont vides, ou trop courtes.")
+    learnt = sum(one["tokens"]["train"] for one in facts)
+    if learnt < FEWEST:
+        raise UsageError(
+            f"Trop peu de texte pour apprendre : {learnt} jetons, il en faut {FEWEST} au moins ; ajoutez des documents."
+        )
     manifest: dict[str, Any] = {"sources": facts, "length": length, "budget": budget, "seed": seed}
     for part, packed in parts.items():
         tokens = np.concatenate([one for one, _ in packed]) if packed else np.zeros((0, length), np.uint32)
