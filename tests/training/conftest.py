@@ -13,8 +13,8 @@ TEXT, LIST, INT, FLOAT = 8, 9, 4, 6
 WORDS = "ti pa en ent pati patient ▁patient ou tou toux ▁toux le ▁le la ▁la".split()
 
 
-def small(seed: int = 0) -> Weights:
-    """2 layers of 32, and a SentencePiece vocabulary of bytes, letters and a few words."""
+def small(seed: int = 0, width: int = 32) -> Weights:
+    """2 layers of 32 (or another width), and a SentencePiece vocabulary of bytes, letters and a few words."""
     letters = sorted(
         {c for word in WORDS for c in word} | set("abcdefghijklmnopqrstuvwxyz.,0123456789") | {"▁"}
     )
@@ -28,7 +28,7 @@ def small(seed: int = 0) -> Weights:
     draw = np.random.default_rng(seed)
 
     def tensor(*shape: int) -> Tensor:
-        values = (draw.normal(size=shape) * 0.2).astype(np.float32)
+        values = (draw.normal(size=shape) * 0.2 * (32 / width) ** 0.5).astype(np.float32)
         return Tensor(
             shape,
             F32,
@@ -39,7 +39,7 @@ def small(seed: int = 0) -> Weights:
 
     fields = {"general.architecture": Field("gemma3", TEXT)}
     for name, value in {
-        "context_length": 512, "embedding_length": 32, "block_count": 2, "feed_forward_length": 64, "attention.head_count": 2,
+        "context_length": 512, "embedding_length": width, "block_count": 2, "feed_forward_length": 2 * width, "attention.head_count": 2,
         "attention.head_count_kv": 1, "attention.key_length": 16, "attention.value_length": 16, "attention.sliding_window": 64,
     }.items():  # fmt: skip
         fields[f"gemma3.{name}"] = Field(value, INT)
@@ -52,12 +52,12 @@ def small(seed: int = 0) -> Weights:
     for name, at in (("padding", 0), ("eos", 1), ("bos", 2), ("unknown", 3)):
         fields[f"tokenizer.ggml.{name}_token_id"] = Field(at, INT)
     fields["tokenizer.ggml.add_space_prefix"] = Field(False, 7)
-    tensors = {"token_embd.weight": tensor(len(tokens), 32), "output_norm.weight": tensor(32)}
+    tensors = {"token_embd.weight": tensor(len(tokens), width), "output_norm.weight": tensor(width)}
     for layer in range(2):
         shapes = {
-            "attn_q": (32, 32), "attn_k": (16, 32), "attn_v": (16, 32), "attn_output": (32, 32), "ffn_gate": (64, 32),
-            "ffn_up": (64, 32), "ffn_down": (32, 64), "attn_norm": (32,), "post_attention_norm": (32,), "ffn_norm": (32,),
-            "post_ffw_norm": (32,), "attn_q_norm": (16,), "attn_k_norm": (16,),
+            "attn_q": (32, width), "attn_k": (16, width), "attn_v": (16, width), "attn_output": (width, 32),
+            "ffn_gate": (2 * width, width), "ffn_up": (2 * width, width), "ffn_down": (width, 2 * width), "attn_norm": (width,),
+            "post_attention_norm": (width,), "ffn_norm": (width,), "post_ffw_norm": (width,), "attn_q_norm": (16,), "attn_k_norm": (16,),
         }  # fmt: skip
         for name, shape in shapes.items():
             tensors[f"blk.{layer}.{name}.weight"] = tensor(*shape)

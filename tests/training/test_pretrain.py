@@ -12,7 +12,7 @@ from partages.models.gguf_file import Weights
 from partages.training.fast import quicken
 from partages.training.loss import row_loss
 from partages.training.network import build
-from partages.training.pretrain import Diverged, Recipe, train, with_adapters
+from partages.training.pretrain import Diverged, Method, Recipe, train, with_adapters
 from partages.training.rows import PADDING, pack, split_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # peft reads it
@@ -73,17 +73,22 @@ def test_copies_of_a_document_are_on_one_side() -> None:
     assert split_of("Un  Cas clinique") == split_of("un cas\nclinique")
 
 
-def test_the_fast_network_has_the_loss_and_the_gradients_of_the_plain_one(tiny: Weights) -> None:
+@pytest.mark.parametrize("method", ["lora", "dora", "full"])
+def test_the_fast_network_has_the_loss_and_the_gradients_of_the_plain_one(
+    tiny: Weights, method: Method
+) -> None:
     rows = pack([list(range(262, 300)), [2, *range(270, 290)], list(range(265, 281))], 48)
     batch = [torch.from_numpy(one.astype(np.int64)) for one in rows]
     found = []
-    for make in (lambda network: network, quicken):
-        network = with_adapters(build(tiny), 2, 0)
+    for half in (False, True):
+        network = with_adapters(build(tiny), 2, 0, method)
         torch.manual_seed(1)
         for name, value in network.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(value, std=0.1)
-        loss, _ = row_loss(make(network), *batch)
+        if half and method != "full":
+            network = quicken(network)
+        loss, _ = row_loss(network, *batch, half=half)
         loss.backward()
         found.append(
             (float(loss.detach()), {n: p.grad for n, p in network.named_parameters() if p.requires_grad})

@@ -8,7 +8,8 @@ import hashlib
 import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -312,29 +313,38 @@ def _from_folder(path: Path, masked: bool) -> Any:
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+
+    try:
+        kind = AutoModelForMaskedLM if masked else AutoModelForCausalLM
+        with quiet():
+            network, told = kind.from_pretrained(  # type: ignore[misc]
+                path,
+                dtype=torch.float32,
+                attn_implementation="sdpa",
+                output_loading_info=True,
+                local_files_only=True,
+            )
+    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError, ImportError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UsageError(
+            f"« {path} » ne peut pas être entraîné : architecture inconnue de transformers, ou poids abîmés ({reason})."
+        ) from None
+    if told["missing_keys"] or told.get("mismatched_keys"):
+        raise UsageError(f"« {path} » n'a pas tous les poids de son architecture : le dossier est incomplet.")
+    return network
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """``transformers`` without its bars and advice."""
     from transformers.utils import logging
 
     before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        kind = AutoModelForMaskedLM if masked else AutoModelForCausalLM
-        network, told = kind.from_pretrained(  # type: ignore[misc]
-            path,
-            dtype=torch.float32,
-            attn_implementation="sdpa",
-            output_loading_info=True,
-            local_files_only=True,
-        )
-    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError, ImportError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UsageError(
-            f"« {path} » ne peut pas être entraîné : architecture inconnue de transformers, ou poids abîmés ({reason})."
-        ) from None
+        yield
     finally:
         logging.set_verbosity(before)
         if bars:
             logging.enable_progress_bar()
-    if told["missing_keys"] or told.get("mismatched_keys"):
-        raise UsageError(f"« {path} » n'a pas tous les poids de son architecture : le dossier est incomplet.")
-    return network

@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from gguf.constants import GGMLQuantizationType
 from gguf.quants import dequantize
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.processors import TemplateProcessing
 
 from partages.errors import UsageError
 from partages.models.gguf_file import F16, F32, OUTPUT, Q8_0, Field, Tensor, Weights, row_bytes
-from partages.training.base import Base
+from partages.training.base import Base, quiet
 from partages.training.network import gguf_name, stored_value
 from partages.training.pretrain import with_adapters
 from partages.training.quantise import kind_in_mixture, quantise
@@ -144,8 +146,16 @@ def _stored(values: np.ndarray[Any, Any], kind: int) -> Tensor:
 
 def write_folder(network: Any, base: Base, folder: Path) -> None:
     """A folder that ``transformers`` loads: weights, configuration, tokenizer, conversation template."""
-    network.save_pretrained(folder)
-    base.tokenizer.save(str(folder / "tokenizer.json"))
+    with quiet():
+        network.save_pretrained(folder)
+    tokenizer = Tokenizer.from_str(base.tokenizer.to_str())
+    tokenizer.add_special_tokens([AddedToken(mark, special=True, normalized=False) for mark in base.marks])
+    if base.weights is not None and base.start is not None:
+        first = base.specials["bos_token"]
+        tokenizer.post_processor = TemplateProcessing(
+            single=f"{first} $A", special_tokens=[(first, base.start)]
+        )
+    tokenizer.save(str(folder / "tokenizer.json"))
     special = {
         **base.specials,
         **({"mask_token": base.tokenizer.id_to_token(base.mask)} if base.mask is not None else {}),
