@@ -19,6 +19,7 @@ from partages import __version__
 from partages.corpus.commands import corpus
 from partages.errors import PartagesError, UsageError
 from partages.evaluation.commands import evaluate, site
+from partages.fiction.commands import fiction
 from partages.resources import Resources
 from partages.settings import Settings
 from partages.terminal import FrenchFormatter
@@ -440,7 +441,7 @@ def audit_command(file: Path) -> None:
 
 for _usecase in all_usecases().values():
     cli.add_command(_usecase_command(_usecase))
-for _group in (corpus, evaluate, site, train):
+for _group in (corpus, evaluate, fiction, site, train):
     cli.add_command(_group)
 
 
