@@ -20,7 +20,7 @@ from partages.documents import Document
 from partages.inputs import MAX_BYTES_PER_CHARACTER
 from partages.resources import Resources
 from partages.samples import all_samples
-from partages.server import body, desk
+from partages.server import body, desk, fiction
 from partages.server.api import JSON_OVERHEAD, parse
 from partages.server.work import Workers
 from partages.usecases import all_usecases
@@ -157,6 +157,7 @@ def make_router(app: FastAPI, resources: Resources, workers: Workers) -> APIRout
         return Response(await workers.run(work), media_type="text/html")
 
     router.include_router(desk.make_router(resources, workers, templates))
+    router.include_router(fiction.make_router(resources, workers, templates))
 
     @router.get("/")
     async def index() -> Response:
