@@ -1,0 +1,75 @@
+"""Words as numbers: what duplicates, decontamination and topics are computed from, without a loop a word.
+
+A word is a run of letters or digits, lower case, without accents. Its number is the first 8 bytes of its BLAKE2b digest:
+the same on every machine, so that an index made on one is read on another.
+"""
+
+import hashlib
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+
+_WORD = re.compile(r"[^\W_]+")
+_REMEMBERED = 500_000
+"""Words whose number is remembered; then the memory is emptied, and stays flat."""
+_known: dict[str, int] = {}
+_PLAIN = str.maketrans(
+    "àâäáãåçéèêëíìîïñóòôöõúùûüýÿ’", "aaaaaaceeeeiiiinooooouuuuyy'", "\u0300\u0301\u0302\u0308\u0327"
+) | {ord("œ"): "oe", ord("æ"): "ae"}
+# A few odd multipliers, fixed for good (first digits of the fractional parts of pi, e and the golden ratio, made odd).
+MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def plain(text: str) -> str:
+    """Lower case, without French accents; the length may change with ``œ`` and ``æ`` only."""
+    return text.lower().translate(_PLAIN)
+
+
+def split(text: str) -> list[str]:
+    """The words of a text, plain."""
+    return _WORD.findall(plain(text))
+
+
+def number(word: str) -> int:
+    """The number of a plain word."""
+    try:
+        return _known[word]
+    except KeyError:
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        value = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
+        _known[word] = value
+        return value
+
+
+def numbers(words: list[str]) -> Hashes:
+    """The numbers of plain words, in order."""
+    return np.fromiter(map(number, words), dtype=np.uint64, count=len(words))
+
+
+def scramble(values: Hashes) -> Hashes:
+    """A one-to-one mixing of 64 bits (the finaliser of SplitMix64: Steele, Lea, Flood, 2014)."""
+    values = values ^ (values >> np.uint64(30))
+    values = values * np.uint64(0xBF58476D1CE4E5B9)
+    values = values ^ (values >> np.uint64(27))
+    values = values * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def grams(values: Hashes, n: int) -> Hashes:
+    """Numbers of the ``n``-grams, in order; empty where there are fewer than ``n`` words."""
+    if len(values) < n:
+        return values[:0]
+    mixed = values[: len(values) - n + 1].copy()
+    for at in range(1, n):
+        mixed = scramble(mixed * MIX + values[at : len(values) - n + 1 + at])
+    return mixed
+
+
+def digest(text: str) -> int:
+    """One number for a text whatever its case, accents, marks and spacing."""
+    joined = " ".join(split(text))
+    return int.from_bytes(hashlib.blake2b(joined.encode(), digest_size=8).digest(), "little")
