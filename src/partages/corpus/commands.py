@@ -2,6 +2,7 @@
 
 import click
 
+from partages.corpus.build_commands import build_command, inspect_command, push_command
 from partages.corpus.sources_commands import add, sources
 
 
@@ -10,5 +11,5 @@ def corpus() -> None:
     """The group of commands about the corpus."""
 
 
-for _command in (sources, add):
+for _command in (sources, add, build_command, inspect_command, push_command):
     corpus.add_command(_command)

@@ -51,7 +51,9 @@ def language_of(text: str) -> str:
     try:
         import py3langid
     except ImportError:
-        raise MissingPart("Reconnaître la langue demande py3langid : pip install 'partages[corpus]'.") from None
+        raise MissingPart(
+            "Reconnaître la langue demande py3langid : pip install 'partages[corpus]'."
+        ) from None
     code = str(py3langid.classify(" ".join(words))[0])
     # The identifier errs on lists of Latin names and of drugs: a text with French small words is not taken from it.
     return "fr" if french >= 0.06 and french >= share else code

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from partages.text import fold
 from partages.usecases.pseudonymise.gazetteers import is_word
@@ -17,16 +18,14 @@ LONG_LINE = 2000
 """Characters; a longer text on one line had its line ends turned to double spaces, if it has many."""
 RUNNING = 4
 """Times a short line comes back in one document before it is a running head or foot."""
-RUNNING_LENGTH = 90
-"""Characters of a running head at most."""
+SHORT_HEAD, RUNNING_LENGTH = 16, 90
+"""Characters of a running head, at least and at most."""
 MANY_LINES = 40
 """Lines of a document from which running heads are looked for."""
 
 # UTF-8 read as Windows-1252, as in "Ã©tÃ©": a lead byte, then the marks its continuation bytes show as.
 _TRAIL = "\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
-_MOJIBAKE = re.compile(
-    rf"(?:[ÂÃÅÎÏÐÑÄË][{_TRAIL}]|[âï][{_TRAIL}]{{2}}|ð[{_TRAIL}]{{3}})+"
-)
+_MOJIBAKE = re.compile(rf"(?:[ÂÃÅÎÏÐÑÄË][{_TRAIL}]|[âï][{_TRAIL}]{{2}}|ð[{_TRAIL}]{{3}})+")
 _LONE_A = re.compile("Ã(?= {1,2}[a-zàâéèêîôû])")
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,30}|#\d{1,6}|#x[0-9a-fA-F]{1,6});")
 _TAG = re.compile(
@@ -57,7 +56,7 @@ _HYPHEN_INSIDE = re.compile(r"\b([a-zà-öø-ÿœ]{2,9})-([a-zà-öø-ÿœ]{3,})
 _DOUBLE = re.compile(r"(?<=\S) {2,}(?=\S)")
 _RUNS = re.compile(r"[ \t]{2,}|\t")
 _TOKENISED = re.compile(r"\w [.,](?: |$)|\w' \w|\( \w", re.MULTILINE)
-_TERMINAL = tuple(".!?:;…»\")")
+_TERMINAL = tuple('.!?:;…»")')
 _BULLET = re.compile(r"^(?:[•●▪◦‣■□○–—*-]|o (?=[A-ZÀ-Þ])|\d{1,2}[.)]\s|[a-z][.)]\s|[IVX]{1,5}[.)]\s)")
 _PAGE = re.compile(r"^[-–—\s]*(?:page|p\.)\s*\d{1,4}(?:\s*(?:/|sur|de)\s*\d{1,4})?[-–—\s]*$|^\d{1,4}\s*/\s*\d{1,4}$", re.IGNORECASE)  # fmt: skip
 _BARE_NUMBER = re.compile(r"^[-–—\s]*(\d{1,4})[-–—\s]*$")
@@ -232,7 +231,7 @@ def _join_inside(match: re.Match[str]) -> str:
 
 PREFIXES = frozenset(
     "demi semi non anti post pré pre ex vice sous sus mi peut celui celle ceux celles ci là quasi auto contre entre avant "
-    "arrière après extra intra inter pro para micro macro mono poly multi bi tri néo psycho socio bio c'est rendez vis au"
+    "arrière après extra intra inter para micro macro mono poly multi bi tri néo psycho socio bio c'est rendez vis au"
     .split()
 )  # fmt: skip
 """First halves that keep their hyphen unless the whole is a word of the lists."""
@@ -242,61 +241,87 @@ def _without_running(lines: list[str], dropped: list[tuple[str, str]]) -> list[s
     """Running heads and feet, and page numbers, out; a head glued before the text that follows it too."""
     if len(lines) < MANY_LINES:
         return [line for line in lines if not _PAGE.match(line)]
-    counts = Counter(_shape(line) for line in lines if 4 < len(line) <= RUNNING_LENGTH)
+    counts = Counter(line for line in lines if SHORT_HEAD <= len(line) <= RUNNING_LENGTH and _is_head(line))
     often = max(RUNNING, len(lines) // 400)
-    running = {shape for shape, times in counts.items() if times >= often and _is_head(shape)}
-    glued = sorted((line for line in counts if line in running and "0" not in line), key=len, reverse=True)
+    running = {line for line, times in counts.items() if times >= often} | _numbered_heads(lines, often)
+    glued = sorted((line for line in running if line in counts), key=len, reverse=True)
     numbers = [(at, int(found[1])) for at, line in enumerate(lines) if (found := _BARE_NUMBER.match(line))]
     values = {number for _, number in numbers}
-    pages = {at for at, number in numbers if {number - 1, number + 1} & values} if len(numbers) >= 3 else set()
+    pages = (
+        {at for at, number in numbers if {number - 1, number + 1} & values} if len(numbers) >= 3 else set()
+    )
     kept = []
     for at, line in enumerate(lines):
-        if _PAGE.match(line) or at in pages or _shape(line) in running:
+        if _PAGE.match(line) or at in pages or line in running:
             dropped.append(("running-head", line))
             continue
         for head in glued:
-            if line.startswith(head) and len(head) > 12:
+            if line.startswith(head):
                 line = line[len(head) :].strip()
                 dropped.append(("running-head", head))
         kept.append(line)
     return kept
 
 
-def _shape(line: str) -> str:
-    return re.sub(r"\d+", "0", line)
+def _is_head(line: str) -> bool:
+    """A running line is no sentence and no item of a list, and has three words at least: a subtitle may come back."""
+    letters = sum(map(str.isalpha, line))
+    return (
+        letters > len(line) / 2 and line.count(" ") >= 2 and not line[0].islower() and line[0] not in "•●▪◦"
+        and not line.endswith((",", ";", ":")) and not is_sentence(line)
+    )  # fmt: skip
 
 
-def _is_head(shape: str) -> bool:
-    """A running line is no sentence, no list item that a table repeats, and has letters."""
-    letters = sum(map(str.isalpha, shape))
-    return letters >= 8 and letters > len(shape) / 2 and not shape.endswith((",", ";")) and not shape[0] in "•●▪◦"
+def _numbered_heads(lines: list[str], often: int) -> set[str]:
+    """Lines that are the same but for a page number that begins or ends them, and only grows."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for line in lines:
+        if (
+            len(line) <= RUNNING_LENGTH
+            and (match := _PAGE_NUMBER.match(line))
+            and (match["first"] or match["last"])
+        ):
+            found.setdefault(match["text"], []).append((int(match["first"] or match["last"]), line))
+    return {
+        line
+        for text, seen in found.items()
+        if len(seen) >= often and _is_head(text) and all(a < b for (a, _), (b, _) in pairwise(seen))
+        for _, line in seen
+    }
+
+
+_PAGE_NUMBER = re.compile(r"^(?:(?P<first>\d{1,4})\s+)?(?P<text>\D+?)(?:\s+(?P<last>\d{1,4}))?$")
 
 
 def _without_contents(lines: list[str], dropped: list[tuple[str, str]]) -> list[str]:
     """Tables of contents out: entries with leaders, and the numbered entries that follow their heading."""
     kept: list[str] = []
-    inside = misses = 0
-    for line in lines:
-        if _LEADERS.search(line) and (re.search(r"\d{1,4}\s*$", line) or _NUMBERED.match(line)) and len(line) < 160:
+    inside = False
+    for at, line in enumerate(lines):
+        if (
+            _LEADERS.search(line)
+            and (re.search(r"\d{1,4}\s*$", line) or _NUMBERED.match(line))
+            and len(line) < 160
+        ):
             dropped.append(("contents", line))
             continue
         if opened := _CONTENTS.match(line):
             dropped.append(("contents", opened.group()))
             line = line[opened.end() :].strip()
-            inside, misses = 1, 0
+            inside = True
             if not line:
                 continue
         if inside:
-            if not line or (_NUMBERED.match(line) and len(line) < 140):
-                if line:
-                    dropped.append(("contents", line))
-                misses = 0
+            if not line:
                 continue
-            if len(line) < 60 and not line.endswith((".", ":", ";")) and misses < 2:
-                misses += 1
+            near = lines[at + 1 : at + 3] if len(line) < 60 and not line.endswith((".", ":", ";")) else []
+            if any(
+                len(entry) < 140 and (_NUMBERED.match(entry) or _LEADERS.search(entry))
+                for entry in [line, *near]
+            ):
                 dropped.append(("contents", line))
                 continue
-            inside = 0
+            inside = False
         kept.append(line)
     return kept
 
@@ -336,7 +361,8 @@ def _looks_cited(line: str) -> bool:
 
 
 _CITED = re.compile(
-    REFERENCE.pattern + r"|\b(?:19|20)\d\d\b|\bet al\b|https?://|www\.|\bPortail (?:de|du|des)\b|Ressources relatives|\(en\)|\bp\. ?\d"
+    REFERENCE.pattern
+    + r"|\b(?:19|20)\d\d\b|\bet al\b|https?://|www\.|\bPortail (?:de|du|des)\b|Ressources relatives|\(en\)|\bp\. ?\d"
 )
 _SECTION = re.compile(r"^(?:item|chapitre|objectifs?|introduction|définitions?|points? essentiels?|I[.\s]|1[.)]\s)\b", re.IGNORECASE)  # fmt: skip
 _VERB = re.compile(

@@ -39,7 +39,7 @@ RULES = {
         Rule("few-letters", 0.5, "share of words with a letter, at least", "0.80 (Gopher)",
              "tables of doses and laboratory results are numbers"),
         Rule("long-words", 11.0, "characters a word, at most", "10 (Gopher)", "French medical words are long"),
-        Rule("short-words", 2.6, "characters a word, at least", "3 (Gopher)", "same as Gopher, less abbreviations and units"),
+        Rule("short-words", 2.2, "characters a word, at least", "3 (Gopher)", "same as Gopher, less abbreviations and units"),
         Rule("symbols", 0.2, "ellipses and # a word, at most", "0.10 (Gopher)",
              "leaflets lead from a substance to its quantity with an ellipsis"),
         Rule("no-sentence", 2, "distinct French small words, at least", "2 of 8 (Gopher)", "same, on 60 French words; not for titles"),
@@ -63,6 +63,7 @@ _SMALL = frozenset(
 )
 _WORDS = re.compile(r"[^\W\d_]+")
 _BROKEN = re.compile("�|Ã[©¨ª«®´»§¹\u00a0-\u00bf]|â€")
+_LONE = frozenset("àay")
 _LETTER = re.compile(r"[^\W\d_]")
 _BOILERPLATE = re.compile(
     r"tous droits réservés|all rights reserved|©|\bcopyright\b|retour (?:au sommaire|en haut)|cliquez (?:ici|sur)|"
@@ -97,7 +98,14 @@ def judge(text: str, kind: str) -> tuple[str, float] | None:
     length = sum(len(token) * times for token, times in distinct.items()) / count
     if length > RULES["long-words"].limit:
         return "long-words", length
-    single = sum(times for token, times in distinct.items() if len(token) == 1 and token.isalpha() and token not in "àaAÀy") / count
+    single = (
+        sum(
+            times
+            for token, times in distinct.items()
+            if len(token) == 1 and token.isalpha() and token.lower() not in _LONE
+        )
+        / count
+    )
     if single > RULES["spaced-letters"].limit:
         return "spaced-letters", single
     if length < RULES["short-words"].limit:

@@ -10,43 +10,38 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from partages.text import strip_accents
+
 Hashes = NDArray[np.uint64]
 
 _WORD = re.compile(r"[^\W_]+")
 _REMEMBERED = 500_000
 """Words whose number is remembered; then the memory is emptied, and stays flat."""
 _known: dict[str, int] = {}
-_PLAIN = str.maketrans(
-    "àâäáãåçéèêëíìîïñóòôöõúùûüýÿ’", "aaaaaaceeeeiiiinooooouuuuyy'", "\u0300\u0301\u0302\u0308\u0327"
-) | {ord("œ"): "oe", ord("æ"): "ae"}
-# A few odd multipliers, fixed for good (first digits of the fractional parts of pi, e and the golden ratio, made odd).
+# 2**64 divided by the golden ratio, as in SplitMix64.
 MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
-def plain(text: str) -> str:
-    """Lower case, without French accents; the length may change with ``œ`` and ``æ`` only."""
-    return text.lower().translate(_PLAIN)
-
-
 def split(text: str) -> list[str]:
-    """The words of a text, plain."""
-    return _WORD.findall(plain(text))
+    """The words of a text in NFC, lower case."""
+    return _WORD.findall(text.lower())
 
 
 def number(word: str) -> int:
-    """The number of a plain word."""
+    """The number of a lower-case word, the same with and without accents."""
     try:
         return _known[word]
     except KeyError:
         if len(_known) >= _REMEMBERED:
             _known.clear()
-        value = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "little")
+        plain = word if word.isascii() else strip_accents(word)
+        value = int.from_bytes(hashlib.blake2b(plain.encode(), digest_size=8).digest(), "little")
         _known[word] = value
         return value
 
 
 def numbers(words: list[str]) -> Hashes:
-    """The numbers of plain words, in order."""
+    """The numbers of lower-case words, in order."""
     return np.fromiter(map(number, words), dtype=np.uint64, count=len(words))
 
 
@@ -69,7 +64,6 @@ def grams(values: Hashes, n: int) -> Hashes:
     return mixed
 
 
-def digest(text: str) -> int:
-    """One number for a text whatever its case, accents, marks and spacing."""
-    joined = " ".join(split(text))
-    return int.from_bytes(hashlib.blake2b(joined.encode(), digest_size=8).digest(), "little")
+def digest(words: Hashes) -> int:
+    """One number for a text whatever its case, accents, marks and spacing; never 0."""
+    return int.from_bytes(hashlib.blake2b(words.tobytes(), digest_size=8).digest(), "little") or 1
