@@ -84,7 +84,7 @@ def quality(split: str, statistical: bool) -> None:
 
     for label, at in (("recall", 0), ("character precision", 2)):
         values = sorted(ratio(d, at) for d in draws)
-        engine = "full" if statistical else "fast"
+        engine = "full" if statistical else "rules"
         print(f"{split} {engine} {label}: {ratio(rows, at):.3f} [{values[25]:.3f}, {values[974]:.3f}]")
 
 

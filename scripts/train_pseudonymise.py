@@ -5,8 +5,8 @@
     python scripts/train_pseudonymise.py --cross-validate --count 1000    # figures on reports that were left out
 
 ``--extra`` takes JSON lines (``id``, ``text``, ``spans``), UIMA CAS JSON (INCEpTION's export), brat, or folders of them; it is
-repeatable. Learns from generated reports (``benchmarks/generator``), from the ``dev`` half of ``benchmarks/data/reports`` and of
-``benchmarks/data/snippets`` with names, numbers and dates redrawn, and from real text without identifiers (``--negatives``, plain text) where every token is outside.
+repeatable. Learns from generated reports (``benchmarks/generator``), from the ``dev`` half of ``benchmarks/data/reports`` of
+``benchmarks/data/snippets`` and the ``tune`` half of its blind ones with names, numbers and dates redrawn, and from real text without identifiers (``--negatives``, plain text) where every token is outside.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from partages.usecases.pseudonymise.features import features, tokenise
 from partages.usecases.pseudonymise.gazetteers import DATA
 from partages.usecases.pseudonymise.view import view
 from reports import read_reports
+from snippets import OPTIONAL
 from snippets import read as read_snippets
 
 Sample = tuple[str, list[Span]]
@@ -184,7 +185,11 @@ def main() -> None:
     )
     given = parser.parse_args()
     reports = [(document.text, list(annotation.spans)) for document, annotation in read_reports("dev")]
-    reports += [(text, [Span(*entity) for entity in entities]) for text, entities in read_snippets("dev")]
+    reports += [
+        (text, [Span(*entity) for entity in entities if entity[2] != OPTIONAL])
+        for half in ("dev", "blind:tune")
+        for text, entities in read_snippets(half)
+    ]
     if given.cross_validate:
         from pseudonymise import measure, table
 

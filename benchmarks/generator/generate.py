@@ -402,7 +402,8 @@ class Case:
             text = draw.choice([
                 f"{letters}-{self.digits(2)}-{self.digits(4)}", f"{self.digits(2)}{letters[0]}{self.digits(4)}", f"{letters}{self.digits(6)}",
                 self.digits(draw.randint(6, 11)), f"{letters}/{draw.randint(20, 26)}/{self.digits(4)}", f"{letters} {self.digits(5)}",
-                f"{draw.randint(2015, 2026)}-{self.digits(5)}", f"{self.digits(2)}.{self.digits(5)}", f"{self.digits(2)}{letters[0]}-{letters[-1]}{self.digits(1)}L-{self.digits(3)}",
+                f"{draw.randint(2015, 2026)}-{self.digits(5)}", f"{self.digits(2)}.{self.digits(5)}", f"{self.digits(3)}.{self.digits(4)}.{self.digits(4)}.{self.digits(2)}",
+                f"{letters}/{draw.randint(2015, 2026)}/{self.digits(4)}", f"{self.digits(2)}/{self.digits(5)}", f"{self.digits(4)}/{draw.randint(15, 26)}", f"{letters}-{draw.randint(2015, 2026)}-{self.digits(3)}", f"{letters}{self.digits(4)}{letters}{self.digits(3)}", f"{self.digits(2)}{letters[0]}-{letters[-1]}{self.digits(1)}L-{self.digits(3)}",
             ])  # fmt: skip
             self.emit(text, "CodeIdentifiant", CodeType="AUTRE", RoleNUM="Patient")
         elif name == "T":
@@ -423,6 +424,16 @@ class Case:
             user = _plain(draw.choice([f"{first}.{last}", f"{first[0]}.{last}", f"{last}{draw.randint(1, 99)}", f"secretariat.{last}", "accueil", "nephro"])).lower()  # fmt: skip
             host = draw.choice(["chu-exemple.fr", "gmail.com", "orange.fr", "hopital.example", "aphp.fr", "wanadoo.fr", "ch-ville.example.org", "medecin.mssante.fr"])  # fmt: skip
             self.emit(re.sub(r"[^\w.@-]", "", user) + "@" + host, "AdresseEmail", RoleNUM="Autre")
+        elif name == "L":
+            last, first, _ = self.person("d1")
+            text = _plain(draw.choice([f"{first[0]}{last}", f"{first}.{last}", f"{last}{first[0]}", f"{first[0]}{last}{draw.randint(1, 99)}"]))  # fmt: skip
+            text = re.sub(r"[^\w.]", "", text)
+            self.emit(
+                text.upper() if draw.random() < 0.3 else text.lower(),
+                "CodeIdentifiant",
+                CodeType="AUTRE",
+                RoleNUM="PersonnelSante",
+            )
         elif name == "U":
             self.emit(draw.choice(["www.chu-exemple.fr", "https://www.hopital.example/rdv", "www.clinique.example.org", "http://ch-ville.fr"]), "Url", RoleNUM="Hopital")  # fmt: skip
         elif name == "K":

@@ -19,7 +19,7 @@ MARK = re.compile(r"<(\w+)>(.*?)</\1>", re.S)
 
 
 def check(marked: str) -> None:
-    """The fast engine finds exactly the marked spans."""
+    """The rules find exactly the marked spans."""
     text, expected, at = "", [], 0
     for match in MARK.finditer(marked):
         text += marked[at : match.start()]
@@ -87,7 +87,7 @@ def test_a_name_found_once_is_found_everywhere() -> None:
 
 def test_surrogates_are_consistent_and_keep_intervals() -> None:
     text = "Mme DURAND, entrée le 04/03/2024, sortie le 14/03/2024. Durand va bien."
-    result = pseudonymise(Document("a", text), Options(engine="fast"))
+    result = pseudonymise(Document("a", text), Options(engine="rules"))
     match = re.fullmatch(
         r"Mme ([A-ZÉ]+), entrée le (\d\d)/(\d\d)/(\d{4}), sortie le (\d\d)/(\d\d)/(\d{4})\. (\w+) va bien\.",
         result.text,
@@ -103,7 +103,7 @@ def test_surrogates_are_consistent_and_keep_intervals() -> None:
 
 
 def test_one_key_gives_one_surrogate_across_documents() -> None:
-    options = Options(engine="fast", key="secret")
+    options = Options(engine="rules", key="secret")
     first = pseudonymise(Document("a", "Mme DURAND tousse."), options).text
     second = pseudonymise(Document("b", "Ce jour Mme DURAND va mieux."), options).text
     assert first.split()[1] == second.split()[3]
@@ -111,7 +111,7 @@ def test_one_key_gives_one_surrogate_across_documents() -> None:
 
 def test_tags_number_each_person() -> None:
     text = "Mme DURAND et Dr PETIT. Mme DURAND sort."
-    assert pseudonymise(Document("a", text), Options(engine="fast", rendering="tags")).text == (
+    assert pseudonymise(Document("a", text), Options(engine="rules", rendering="tags")).text == (
         "Mme [Nom_1] et Dr [Nom_2]. Mme [Nom_1] sort."
     )
 
@@ -153,7 +153,7 @@ PIECES = st.sampled_from(
     | st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=80)
 )
 def test_any_text_gives_ordered_disjoint_spans_inside_it(text: str) -> None:
-    result = pseudonymise(Document("a", text), Options(engine="fast"))
+    result = pseudonymise(Document("a", text), Options(engine="rules"))
     end = 0
     for span in result.spans:
         assert end <= span.start < span.end <= len(text)

@@ -9,6 +9,7 @@ import pytest
 
 from partages.usecases.pseudonymise.engine import RULES, detect
 from partages.usecases.pseudonymise.propagation import propagate
+from partages.usecases.pseudonymise.scanner import scan
 from partages.usecases.pseudonymise.view import view
 
 HOSTILE = (
@@ -35,7 +36,7 @@ def work(rule: Callable[[str], Any], text: str) -> float:
     return min(spent)
 
 
-@pytest.mark.parametrize("rule", [view, *RULES], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [view, scan, *RULES], ids=lambda rule: rule.__name__)
 def test_work_grows_as_the_text(rule: Callable[[str], Any]) -> None:
     for fragment in HOSTILE:
         text = fragment * (SIZE // len(fragment))

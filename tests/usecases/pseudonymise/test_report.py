@@ -18,7 +18,7 @@ TEXT = "Mme KERVADEC Solenn, IPP 8004512, née le 03/02/1951. Toux. " + "Examen 
 
 
 def fact(name: str = "a", text: str = TEXT, **options: Any) -> dict[str, Any]:
-    document, chosen = Document(name, text), Options(engine="fast", **options)
+    document, chosen = Document(name, text), Options(engine="rules", **options)
     return json.loads(json.dumps(facts(document, pseudonymise(document, chosen), chosen)))
 
 
@@ -28,7 +28,7 @@ def test_facts_hold_counts_and_no_text() -> None:
     assert found["groups"]["Nom|Patient"][0] == 1
     assert found["residues"] == 0
     assert (found["engine"], found["rendering"], found["known"], found["key"]) == (
-        "fast",
+        "rules",
         "surrogates",
         False,
         False,

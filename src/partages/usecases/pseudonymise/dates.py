@@ -48,7 +48,9 @@ PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
     (
         "compact",
         0.93,
-        re.compile(r"(?<!\d)(?:19[2-9]\d|20[0-4]\d)(?:1[0-2]|0[1-9])(?:3[01]|[12]\d|0[1-9])(?!\d)"),
+        re.compile(
+            r"(?<!\d)(?:19[2-9]\d|20[0-4]\d)(?:1[0-2]|0[1-9])(?:3[01]|[12]\d|0[1-9])(?:(?!\d)|(?=(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?(?!\d)))"
+        ),
     ),
     (
         "compact",
@@ -125,7 +127,7 @@ _DAY_MONTH = re.compile(
 _ANNOUNCED = re.compile(
     r"(?:\b(?:le|du|au|les|depuis|dès|jusqu'au|vers|de|et|entre|RDV|rdv|vue?s?|revue?s?|sortie?|entrée?|entre|"
     r"lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|prélevée?s?|reçue?|éditée?|bilan|date|en date|faite?|hier|bio|"
-    r"contrôle|consult\w*|cs|appel|arrêt|retour|ablation|posée?|sevrée?|extub|IOT|TDM|IRM|ECBU|hémoc\w*|ETT|ETO|ECG|RP|clôture|passage|visite|"
+    r"contrôle|consult\w*|cs|prévue?s?|programmée?s?|réalisée?s?|appel|arrêt|retour|ablation|posée?|sevrée?|extub|IOT|TDM|IRM|ECBU|hémoc\w*|ETT|ETO|ECG|RP|clôture|passage|visite|"
     r"SMS|mail|courrier|fiche|relance|nuit|matin|soir|bloc|GS|irradié|ETF|FO|Guthrie)\.?)\s?:?\s{0,20}$",
     re.I,
 )

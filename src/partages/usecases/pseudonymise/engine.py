@@ -1,7 +1,7 @@
 """From a document to its identifying spans and its rendered text."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from partages.documents import Document, Span
 from partages.errors import BadDocument
@@ -23,6 +23,7 @@ from partages.usecases.pseudonymise.places import find_birth_places, find_hospit
 from partages.usecases.pseudonymise.propagation import propagate
 from partages.usecases.pseudonymise.render import render
 from partages.usecases.pseudonymise.residues import find_residues
+from partages.usecases.pseudonymise.scanner import scan
 from partages.usecases.pseudonymise.schema import FRENCH_NAMES, Options, PseudonymiseResult
 from partages.usecases.pseudonymise.surrogates import Secret
 from partages.usecases.pseudonymise.view import view
@@ -43,7 +44,7 @@ RULES = (
 
 
 def rules(text: str, families: Iterable[Callable[[str], Iterable[Finding]]] = RULES) -> list[Finding]:
-    """What the rules find in a view, settled: the ``fast`` engine before propagation, and what the model reads."""
+    """What the rules find in a view, settled: engine ``rules`` before propagation, and what the model reads."""
     return settle(finding for rule in families for finding in rule(text))
 
 
@@ -106,6 +107,24 @@ def detect(
     return spans
 
 
+def quick(text: str, known: KnownPatient | None = None) -> list[Span]:
+    """Engine ``fast``: what one pass over the tokens finds, and what is known of the patient."""
+    spans = scan(text)
+    if not known:
+        return spans
+    seen = view(text)
+    certain = [
+        replace(finding, start=start, end=end)
+        for finding in find_known(seen.text, known)
+        for start, end in [seen.source(finding.start, finding.end)]
+    ]
+    others = [Finding(s.start, s.end, s.label, s.score or 0.0, "scan", s.attributes) for s in spans]
+    return [
+        Span(f.start, f.end, str(f.label), dict(f.attributes), round(f.score, 2))
+        for f in trimmed(overlay(others, certain), text)
+    ]
+
+
 def pseudonymise(
     document: Document, options: Options, generator: Callable[[], Generator] | None = None
 ) -> PseudonymiseResult:
@@ -124,11 +143,15 @@ def pseudonymise(
     if given is None and options.corrected:
         given = _corrected(options.annotations)
     if given is None:
-        spans = detect(
-            document.text,
-            statistical=options.engine == "full",
-            known=options.known,
-            generator=generator() if generator and options.engine == "llm" else None,
+        spans = (
+            quick(document.text, options.known)
+            if options.engine == "fast"
+            else detect(
+                document.text,
+                statistical=options.engine == "full",
+                known=options.known,
+                generator=generator() if generator and options.engine == "llm" else None,
+            )
         )
     else:
         spans = _given(document, given)

@@ -9,12 +9,12 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from partages.text import fold
 from partages.usecases.pseudonymise.dates import MONTHS
 from partages.usecases.pseudonymise.finding import Finding
-from partages.usecases.pseudonymise.gazetteers import communes, drugs, first_name, listed, words
+from partages.usecases.pseudonymise.gazetteers import communes, drugs, first_name, lines, listed, words
 
 _GLUED = r"(?:PRENOM|SEXE|NELE|DDN|IPP|NDA|NIR)"
 _TOKEN = re.compile(
@@ -59,6 +59,13 @@ def _chunk_shape(chunk: str) -> str:
     return shape(chunk.strip("()[],;:."))[:18]
 
 
+@cache
+def _hospital_words() -> frozenset[str]:
+    """Words of hospitals' names that general French does not have."""
+    found = {word for line in lines("hopitaux.txt") for word in fold(line.replace(",", " ")).split()}
+    return frozenset(word for word in found if len(word) > 3 and word not in words())
+
+
 @lru_cache(maxsize=100_000)
 def lexicon(folded: str) -> tuple[str, ...]:
     """In which lists a folded word stands."""
@@ -79,6 +86,8 @@ def lexicon(folded: str) -> tuple[str, ...]:
         found.append("e")
     if folded in listed("termes"):
         found.append("t")
+    if folded in _hospital_words():
+        found.append("h")
     if folded in listed("pays"):
         found.append("k")
     if folded in listed("nationalites"):

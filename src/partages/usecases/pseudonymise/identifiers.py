@@ -21,7 +21,7 @@ LABELS: tuple[tuple[str, str, str], ...] = (
     (r"NIA", "NIA", "Patient"),
     (
         r"NDA|N[°ºo]?\s?(?:de |du |d')?(?:s[ée]jour|s[ée]j\.?|dossier administratif|admission|venue|passage|hospitalisation)"
-        r"|(?:N(?:um(?:éro)?)?[°ºo.]? )?IEP|S[ée]j(?:our|\.)(?: n[°ºo])?|(?:num\. )?Venue|HOSPIT\.?(?: n[°ºo])?|N[°ºo] EDS",
+        r"|(?:N(?:um(?:éro)?)?[°ºo.]? )?IEP|S[ée]j(?:our|\.|(?=\s?:))(?: n[°ºo])?|(?:num\. )?Venue|HOSPIT\.?(?: n[°ºo])?|N[°ºo] EDS",
         "NDA",
         "Patient",
     ),
@@ -56,11 +56,11 @@ _LONG_NUMBER = re.compile(
     r"(?<![\w.,/+-])\d{7,20}(?![\w%]|[.,/]\d| ?(?:mg|g|UI|mL|ml|copies|/mm|€|euros|UFC))"
 )
 _PLATE = re.compile(
-    r"(?<![\w-])(?:[A-HJ-NP-TV-Z]{2}[- ]\d{3}[- ][A-HJ-NP-TV-Z]{2}|FR\d{2}(?: ?[\dA-Z]{4}){5} ?[\dA-Z]{3})(?![\w-])"
+    r"(?<![\w-])(?:[A-HJ-NP-TV-Z]{2}[- ]\d{3}[- ][A-HJ-NP-TV-Z]{2}|FR\d{2}(?: ?[\dA-Z]{4}){5} ?[\dA-Z]{3}|756\.\d{4}\.\d{4}\.\d{2}|\d{2}\.(?:0\d|1[0-2])\.[0-3]\d-\d{3}\.\d{2})(?![\w-])"
 )
 _LOGIN = re.compile(
-    r"(?i:(?:[ée]dit|imprim|valid|saisi|sign|cr[ée][ée]|modifi|extrait|g[ée]n[ée]r|consult)[ée]*e?s?(?: le)?[^\n]{0,30}? par|login|utilisateur|user|op[ée]rateur)(?: ?: ?| )"
-    r"([a-z]{2,12}(?:[._-]?[a-z]{1,12})?\d{1,4}|[a-z]{1,12}[._][a-z]{3,20})(?![\w@.-])"
+    r"(?i:(?:[ée]dit|imprim|valid|saisi|sign|cr[ée][ée]|modifi|extrait|g[ée]n[ée]r|consult)[ée]*e?s?(?: le)?[^\n]{0,30}? par|login|utilisateur|user|op[ée]rateur|skype|identifiant|compte)(?: ?: ?| )"
+    r"([a-z]{2,12}(?:[._-]?[a-z]{1,12})?\d{1,4}|[a-z]{1,12}[._][a-z]{3,20}\d{0,4}|[A-Z]{4,10}\d{0,4}(?=\s*(?:$|\n|[Pp]age|-|\|)))(?![\w@]|[.-]\w)"
 )
 _MESSAGE_NUMBER = re.compile(r"(?<=[|~])\d(?: ?\d){4,19}(?=\^)")
 _MIXED = re.compile(

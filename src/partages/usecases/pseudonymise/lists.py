@@ -43,6 +43,7 @@ _NAME_COLUMN = re.compile(
 _DATED = re.compile(r"\d{1,2}[/. -]\d{1,2}[/. -]\d{2,4}|\d{1,2} [^\W\d_]{3,9}\.? \d{4}|\d{4}-\d\d-\d\d")
 _NUMBER = re.compile(r"\s*[A-Za-z]{0,4}[-/ ]?\d[\d ./-]{3,24}[A-Za-z]?\d*\s*")
 _PHONE_LIKE = re.compile(r"\s*0\d(?:[ ./-]?\d\d){4}\s*$")
+_RESULT = re.compile(r"(?:OBX|NTE)\|")
 _MESSAGE_NAME = re.compile(
     rf"(?<=[|^])([{_U}{_L}][{_U}{_L}' -]{{1,30}})\^([{_U}{_L}][{_U}{_L}' -]{{1,30}})(?=[|^])"
 )
@@ -62,6 +63,8 @@ def _rows(text: str) -> Iterator[Finding]:
         header = {index for index, field in enumerate(fields) if _NAME_COLUMN.match(field)}
         if header and not _DATED.search(line):
             columns = header
+            continue
+        if _RESULT.match(line):
             continue
         if not _DATED.search(line) or "^" in line:
             for match in _MESSAGE_NAME.finditer(line):

@@ -98,6 +98,7 @@ def credible(text: str, proposed: Iterable[Finding]) -> list[Finding]:
 
 _JOINED = frozenset({*_NAMES, Categorie.VILLE, Categorie.ETABLISSEMENT, Categorie.ADRESSE})
 _LINK = re.compile(r" ?['-]{0,2} ?|\.[ -]?")
+_LINK_OF_ADDRESS = re.compile(r"[ ,-]{1,3}")
 
 
 def join(text: str, findings: list[Finding]) -> list[Finding]:
@@ -110,7 +111,9 @@ def join(text: str, findings: list[Finding]) -> list[Finding]:
             and last.label == finding.label
             and finding.label in _JOINED
             and finding.start - last.end < 4
-            and _LINK.fullmatch(text, last.end, finding.start)
+            and (_LINK_OF_ADDRESS if last.label == Categorie.ADRESSE else _LINK).fullmatch(
+                text, last.end, finding.start
+            )
             and (text[last.end] != "." or last.end - last.start == 1 == finding.end - finding.start)
         ):
             kept[-1] = replace(last, end=finding.end, score=max(last.score, finding.score))
@@ -149,10 +152,11 @@ def widen(text: str, findings: list[Finding]) -> list[Finding]:
             finding.label == Categorie.ADRESSE
             and wider
             and wider[-1].label in (finding.label, Categorie.ETABLISSEMENT)
-        ):
-            if _BUILDING_BETWEEN.fullmatch(text, wider[-1].end, finding.start):
-                finding = replace(finding, start=wider.pop().start)
-        elif finding.label == Categorie.NOM:
+        ) and _BUILDING_BETWEEN.fullmatch(text, wider[-1].end, finding.start):
+            finding = replace(finding, start=wider.pop().start)
+        if finding.label in _NAMES:
+            finding = _whole_initials(text, finding, floor, ceiling)
+        if finding.label == Categorie.NOM:
             if (told := _WORD_BEFORE.search(before)) and _given(told[1]):
                 start = finding.start - len(told.group())
                 wider.append(replace(finding, start=start, end=finding.start - 1, label=Categorie.PRENOM))
@@ -161,6 +165,23 @@ def widen(text: str, findings: list[Finding]) -> list[Finding]:
                 finding = replace(finding, start=told.start(1), end=told.end(1), label=Categorie.PRENOM)
         wider.append(finding)
     return wider
+
+
+_INITIALS_BEFORE = re.compile(r"(?<![\w.'-])(?:[A-ZÀ-Þ]\.[ -]?){1,2}$")
+_INITIALS_AFTER = re.compile(r"(?:\.[ -]?[A-ZÀ-Þ](?=\.)){0,2}\.")
+
+
+def _whole_initials(text: str, finding: Finding, floor: int, ceiling: int) -> Finding:
+    """An initial with its full stop, and those around it (``A.-C.``, ``B.K.``)."""
+    start, end = finding.start, finding.end
+    if not (text[end - 1].isupper() and (end - start == 1 or not text[end - 2].isalnum())):
+        return finding
+    if after := _INITIALS_AFTER.match(text, end, ceiling):
+        end = after.end()
+    told = _INITIALS_BEFORE.search(text[max(floor, start - 6) : start]) if finding.end - start == 1 else None
+    if told and not told.group().startswith("M. "):
+        start -= len(told.group())
+    return replace(finding, start=start, end=end)
 
 
 _BUILDING_BETWEEN = re.compile(

@@ -40,7 +40,7 @@ _LABEL_MARK = re.compile(r"\s{0,2}:(?!\d)")
 _LOWER_NAME = re.compile(rf"[{_L}]{{3,20}}(?:-[{_L}]{{2,20}})?")
 
 _TITLE = (
-    r"(?:Messieurs|Monsieur|Mesdames|Madame|Mademoiselle|MONSIEUR|MADAME|MADEMOISELLE|MESSIEURS|MESDAMES|Mle|MLE|Melle|MELLE|Mrne|Dre|DRE|dre|Mme[s]?|Mlle[s]?|MME|MLLE|MR|Mr[s]?|mr|mme|mlle|monsieur|madame|M\.|M(?= [A-ZÀ-Þ]{2})"
+    r"(?:[Cc]onsorts|Messieurs|Monsieur|Mesdames|Madame|Mademoiselle|MONSIEUR|MADAME|MADEMOISELLE|MESSIEURS|MESDAMES|Mle|MLE|Melle|MELLE|Mrne|Dre|DRE|dre|Mme[s]?|Mlle[s]?|MME|MLLE|MR|Mr[s]?|mr|mme|mlle|monsieur|madame|M\.|M(?= [A-ZÀ-Þ]{2})"
     r"|Docteure?s?|Doctoresse|DOCTEURE?S?|docteure?|Dr[es]?|DR[S]?|dr|Professeure?s?|PROFESSEURE?|professeure?|Prof\.?|Pr[s]?|PR|Maître"
     r"|Ma[iî]tre|Mgr|Sœur|Soeur|IDE|IADE|IBODE)"
 )
@@ -68,7 +68,7 @@ _STAFF_LABEL = re.compile(
 )
 _NAME_LABEL = re.compile(
     r"(?<!\w)(?P<nom>Nom(?:s)?(?: de naissance| usuel| d'usage| marital| de famille| patronymique| de jeune fille| d'[ée]pouse| du patient| patient| et pr[ée]noms?)?(?: ?[/&] ?pr[ée]noms?)?"
-    r"|Patiente?|Identit[ée](?: du patient)?|n[ée]e(?= [A-ZÀ-Þ]{2})|[ée]pouse|[ée]p\.|veuve|vve|Bénéficiaire|Assuré|Usager|R[ée]sidente?|Concerne|Objet)"
+    r"|Malade|Patiente?|Identit[ée](?: du patient)?|n[ée]e(?= [A-ZÀ-Þ]{2})|[ée]pouse|[ée]p\.|veuve|vve|Bénéficiaire|Assuré|Usager|R[ée]sidente?|Concerne|Objet)"
     rf"\s?(?P<mark>\([^)\n]{{0,20}}\)|:|=|\||\.)?\s{{0,6}}[:]?\s{{0,3}}(?:{_TITLE}\.?\s)?(?=[{_U}dlv])",
     re.I,
 )
@@ -203,6 +203,9 @@ def named(
         else:
             scores = [(first_name(t.text).france + 1 if first_name(t.text) else 0) for t in names]  # type: ignore[union-attr]
             head, tail = scores[0], scores[-1]
+            if not any(scores) and not any(token.kind == "initial" for token in tokens):
+                yield Finding(tokens[0].start, tokens[-1].end, Categorie.NOM, score, rule, attributes)
+                return
             given = len(names) - 1 if tail > head and tail >= 3 and head < 6 else 0
             is_given[names[given]] = True
             if given == 0:

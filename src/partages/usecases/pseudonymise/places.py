@@ -37,7 +37,7 @@ _HEAD = (
     r"|foyer|cabinet|laboratoires?|labo|LBM|pharmacie|officine|imagerie(?: m[ée]dicale)?|radiologie|coll[èe]ge|[ée]cole(?: maternelle| primaire| [ée]l[ée]mentaire)?|lyc[ée]e|cr[èe]che|unit[ée]|pavillon|r[ée]seau|association|institution|b[âa]timent|aile|h[ôo]pital de jour|villa m[ée]dicale))(?![A-Za-zÀ-ÿ-])"
 )
 _HOSPITAL = re.compile(
-    rf"(?<![\w-]){_HEAD}(?i:{_KIND}){{0,3}} {{0,2}}[:«\"]? ?(?P<link>(?:(?i:de la|de|du|des|à) |(?i:de l|d)')?)(?P<name>(?:(?:[Ll]es?|[Ll]a|LES?|LA) )?{_PROPER})"
+    rf"(?<![\w-]){_HEAD}(?i:{_KIND}){{0,3}} {{0,2}}[:«\"]? ?(?P<link>(?:(?i:de la|de|du|des|à) |(?i:de l|d)')?)(?P<name>(?:(?:[Ll]es?|[Ll]a|LES?|LA) |(?:[A-Z]\.[ -]?){{1,2}})?{_PROPER})"
 )
 _NOT_A_PROPER_NAME = re.compile(
     r"(?i)(?:jour|semaine|nuit|service|p[ôo]le|unit[ée]|chirurgi|m[ée]dec|m[ée]dic|cardio|g[ée]n[ée]ra|r[ée]adaptation|r[ée]anim|soins|suite|pr |dr |docteur|compte|d[ée]partement|anatom|biolog|neuro|pneumo|g[ée]riatr|p[ée]diatr|onco|urgenc"

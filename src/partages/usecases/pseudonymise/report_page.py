@@ -21,7 +21,9 @@ COLOURS = {
 }
 ENGINES = {
     "full": "moteur complet",
+    "rules": "moteur à règles",
     "fast": "moteur rapide",
+    "llm": "règles et modèle de langue",
     "corrected": "annotations corrigées par une personne",
 }
 RENDERINGS = {"surrogates": "substituts", "tags": "catégories entre crochets", "spans": "texte inchangé"}

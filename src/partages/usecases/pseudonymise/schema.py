@@ -66,10 +66,10 @@ class Options(BaseOptions):
         description="Texte rendu : surrogates (substituts cohérents), tags (catégories entre crochets) "
         "ou spans (texte inchangé, seules les positions sont données).",
     )
-    engine: Literal["full", "fast", "llm"] = Field(
+    engine: Literal["full", "rules", "fast", "llm"] = Field(
         "full",
-        description="full : règles, lexiques et modèle statistique ; fast : sans modèle statistique ; llm : règles, lexiques "
-        "et modèle de langue, bien plus lent.",
+        description="full : règles, lexiques et modèle statistique ; rules : sans modèle statistique ; fast : une seule passe, "
+        "pour les entrepôts (vingt fois plus rapide que full, trouve moins) ; llm : règles, lexiques et modèle de langue, bien plus lent.",
     )
     key: SecretStr = Field(
         SecretStr(""),
