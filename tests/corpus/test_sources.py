@@ -266,6 +266,44 @@ def test_add_refuses_in_one_sentence(tmp_path: Path, options: list[str], said: s
     assert not list(tmp_path.iterdir())
 
 
+DESCRIBED = ["--name", "x", "--title", "X", "--publisher", "Y", "--home", "https://exemple.invalid", "--attribution", "w", "--kind", "case"]  # fmt: skip
+
+
+def test_add_describes_a_source_to_read_at_its_home(tmp_path: Path) -> None:
+    target = tmp_path / "x.toml"
+    more = [
+        "--reader",
+        "hub",
+        "--option",
+        "repo=org/jeu",
+        "--option",
+        "files=data/*.parquet",
+        "--text",
+        "corps",
+    ]
+    done = CliRunner().invoke(corpus, ["add", str(target), "--licence", "CC-BY-4.0", *DESCRIBED, *more])
+    assert done.exit_code == 0, done.output
+    (given,) = sources_in(target).inputs
+    assert (given.source.reader, given.paths) == ("hub", ())
+    assert given.source.options == {"repo": "org/jeu", "files": ["data/*.parquet"], "text": "corps"}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "--reader"),
+        (["--reader", "hub"], "--option repo="),
+        (["--reader", "oai", "--option", "url"], "CLÉ=VALEUR"),
+    ],
+)
+def test_a_described_source_needs_to_say_where(tmp_path: Path, more: list[str], said: str) -> None:
+    failed = CliRunner().invoke(
+        corpus, ["add", str(tmp_path / "x.toml"), "--licence", "MIT", *DESCRIBED, *more]
+    )
+    assert said in str(failed.exception)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_broken_sidecar_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Un texte.")
     (tmp_path / "source.toml").write_text("name = ")

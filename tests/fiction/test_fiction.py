@@ -186,6 +186,24 @@ def test_another_sex_another_age_another_disease_another_act_are_found(written: 
     assert errors(check(written.model_copy(update={"scenario": scenario}))) == {"acte"}
 
 
+@pytest.mark.parametrize(
+    ("admission", "discharge", "warned"),
+    [
+        ("urgences", "domicile", set()),
+        ("domicile, programmée", "domicile", {"entrée"}),
+        ("urgences", "décès", {"sortie"}),
+        ("urgences", "soins de suite et de réadaptation", {"sortie"}),
+    ],
+)
+def test_modes_that_the_text_does_not_tell_are_for_the_reviewer(
+    written: Case, admission: str, discharge: str, warned: set[str]
+) -> None:
+    scenario = written.scenario.model_copy(update={"admission_mode": admission, "discharge_mode": discharge})
+    findings = check(written.model_copy(update={"scenario": scenario}))
+    assert {one.check for one in findings if one.level == "warning"} == warned
+    assert passes(findings)
+
+
 def test_codes_that_do_not_exist_or_may_not_lead_are_found(written: Case) -> None:
     for code in ("K80", "K9999", "W0199", "X"):
         wrong = written.abstract().model_copy(

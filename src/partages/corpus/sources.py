@@ -206,7 +206,7 @@ def catalogue() -> dict[str, Source]:
 
 
 def sources_in(location: str | Path) -> Listing:
-    """What a location holds: a name of the catalogue, a file, or a folder.
+    """What a location holds: a name of the catalogue, a description (``.toml``), a file, or a folder.
 
     A file is recognised by its path (``local`` of the catalogue) or by a sidecar: ``FILE.source.toml``, or
     ``source.toml`` in its folder or one above, down from the location. Rows (JSON lines, Parquet, tables)
@@ -219,6 +219,8 @@ def sources_in(location: str | Path) -> Listing:
     path = Path(location)
     if str(location) in known and not path.exists():
         return Listing((Input(known[str(location)]),), ())
+    if path.suffix == ".toml" and path.name != SIDECAR and path.is_file():
+        return Listing((Input(_sidecar(path)),), ())
     if not path.exists():
         raise UsageError(
             f"« {location} » n'est ni un fichier, ni un dossier, ni une source du catalogue : "

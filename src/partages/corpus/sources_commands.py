@@ -83,7 +83,7 @@ def _show(source: Source, count: int) -> None:
     "add",
     help=f"Décrit une source nouvelle : écrit « {SIDECAR} » à côté de ses fichiers (FICHIER ou DOSSIER).",
 )
-@click.argument("location", metavar="FICHIER|DOSSIER", type=click.Path(path_type=Path))
+@click.argument("location", metavar="FICHIER|DOSSIER|NOM.toml", type=click.Path(path_type=Path))
 @click.option("--name", help="Nom court : minuscules, chiffres, tirets.")
 @click.option("--title", help="Ce que c'est.")
 @click.option("--publisher", help="Qui l'a publié.")
@@ -95,16 +95,41 @@ def _show(source: Source, count: int) -> None:
 @click.option(
     "--use", type=click.Choice(USES), default="pre-training", show_default=True, help="Usage permis."
 )
-@click.option("--reader", type=click.Choice(READERS), default="folder", hidden=True)
+@click.option(
+    "--reader",
+    type=click.Choice(READERS),
+    default="folder",
+    show_default=True,
+    help="Comment on la lit : hub, files (adresses), oai, folder (fichiers à soi).",
+)
+@click.option(
+    "--option",
+    "settings",
+    multiple=True,
+    metavar="CLÉ=VALEUR",
+    help="Option de lecture, répétable (une clé répétée fait une liste) : repo=, files=, urls=, url=...",
+)
 @click.option("--research-only", is_flag=True, help="Interdit le commerce, même si la licence le permet.")
 @click.option("--lines", is_flag=True, help="Un document par ligne dans les fichiers de texte.")
 @click.option("--text", multiple=True, help="Colonne ou champ du texte, pour un tableau ou du JSON.")
-def add(location: Path, research_only: bool, lines: bool, text: tuple[str, ...], **given: str | None) -> None:
-    """Write the sidecar of files of one's own; refuses what has no known licence."""
+def add(
+    location: Path,
+    research_only: bool,
+    lines: bool,
+    text: tuple[str, ...],
+    settings: tuple[str, ...],
+    **given: str | None,
+) -> None:
+    """Write the description of a source; refuses what has no known licence."""
     from partages.corpus.licences import licence_named, licences
 
-    if not location.exists():
-        raise UsageError(f"« {location} » n'existe pas : donnez un fichier ou un dossier.")
+    described = location.suffix == ".toml" and location.name != SIDECAR
+    if not described and not location.exists():
+        raise UsageError(
+            f"« {location} » n'existe pas : donnez un fichier, un dossier, ou NOM.toml à écrire."
+        )
+    if described and given["reader"] == "folder":
+        raise UsageError("Dites comment lire cette source : --reader hub, files ou oai.")
     missing = [name for name, value in given.items() if not value]
     if missing:
         raise UsageError(
@@ -120,14 +145,20 @@ def add(location: Path, research_only: bool, lines: bool, text: tuple[str, ...],
         raise UsageError(f"« {name} » n'est pas un nom de source : minuscules, chiffres et tirets.")
     if name in catalogue():
         raise UsageError(f"« {name} » est déjà dans le catalogue : choisissez un autre nom.")
-    options: dict[str, object] = {}
+    options = _options(settings)
+    needed = {"hub": ("repo",), "files": ("urls", "dataset", "zenodo"), "oai": ("url",)}.get(
+        str(given["reader"])
+    )
+    if needed and not options.keys() & set(needed):
+        raise UsageError(f"Il manque --option {'= ou --option '.join(needed)}= : où lire la source.")
     if lines:
         options["format"] = "lines"
     if text:
         options["text"] = list(text) if len(text) > 1 else text[0]
     fields = {**given, "licence": licence.id, "commercial": licence.commercial and not research_only}
     source_from({**fields, "options": options}, "La source")
-    target = location / SIDECAR if location.is_dir() else location.with_name(f"{location.name}.{SIDECAR}")
+    beside = location / SIDECAR if location.is_dir() else location.with_name(f"{location.name}.{SIDECAR}")
+    target = location if described else beside
     if target.exists():
         raise UsageError(f"« {target} » existe déjà : corrigez-le à la main, ou effacez-le.")
     body = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in fields.items())
@@ -142,3 +173,26 @@ def add(location: Path, research_only: bool, lines: bool, text: tuple[str, ...],
     except OSError as error:
         raise OutputError(f"« {target} » ne peut pas être écrit ({error.strerror}).") from None
     click.echo(str(target))
+
+
+LISTS = frozenset({"files", "urls", "members", "resources", "keep", "about"})
+"""Options that are lists, even of one."""
+
+
+def _options(given: tuple[str, ...]) -> dict[str, object]:
+    """Options from ``key=value``, a repeated key being a list.
+
+    Raises:
+        UsageError: one is not of this form.
+    """
+    options: dict[str, object] = {}
+    for one in given:
+        key, equal, value = one.partition("=")
+        if not key or not equal:
+            raise UsageError(f"« {one} » n'est pas une option : écrivez CLÉ=VALEUR.")
+        before = options.get(key)
+        if key in LISTS or before is not None:
+            options[key] = [*(before if isinstance(before, list) else [before] if before else []), value]
+        else:
+            options[key] = value
+    return options

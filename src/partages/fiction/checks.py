@@ -194,7 +194,7 @@ def _told(case: Case, cache_folder: Path | None) -> list[Finding]:
     if act and not _tells_act(whole, act.code, act.description):
         message = f"L'acte n'est pas reconnu dans le texte : {act.description} ({act.code})."
         found.append(Finding("error", "cas", "acte", message))
-    return found
+    return [*found, *_modes(case, whole)]
 
 
 @cache
@@ -211,6 +211,46 @@ def _tells_act(text: str, code: str, label: str) -> bool:
     return (
         code in text or _mentions(text, label) or any(re.search(rf"(?<!\w){name}", plain) for name in usual)
     )
+
+
+def _modes(case: Case, text: str) -> list[Finding]:
+    """How the patient came and left, as far as words tell: for the reviewer to judge."""
+    plain, scenario = fold(text), case.scenario
+    by_emergency = re.search(
+        r"\b(?:par|via|aux|des) (?:le service d(?:es|') ?|les )?urgences\b|\bau sau\b|\bsamu\b|\bsmur\b",
+        plain,
+    )
+    found = []
+    if scenario.admission_mode == "urgences" and "urgence" not in plain and not by_emergency:
+        found.append(
+            Finding(
+                "warning",
+                "cas",
+                "entrée",
+                "Le scénario dit une venue par les urgences, le texte n'en parle pas.",
+            )
+        )
+    if scenario.admission_mode != "urgences" and by_emergency:
+        found.append(
+            Finding(
+                "warning",
+                "cas",
+                "entrée",
+                f"Le texte parle des urgences, le scénario dit : {scenario.admission_mode}.",
+            )
+        )
+    died = re.search(r"\bdece(?:s|de|dee)\b", plain)
+    if scenario.discharge_mode == "décès" and not died:
+        found.append(
+            Finding("warning", "cas", "sortie", "Le scénario finit par un décès, le texte n'en parle pas.")
+        )
+    if scenario.discharge_mode.startswith("soins de suite") and not re.search(
+        r"soins de suite|\bssr\b|\bsmr\b|readaptation|reeducation", plain
+    ):
+        found.append(
+            Finding("warning", "cas", "sortie", f"Le texte ne parle pas de : {scenario.discharge_mode}.")
+        )
+    return found
 
 
 def _stems(text: str) -> list[str]:
