@@ -2,10 +2,10 @@
 
     python benchmarks/fiction.py ../shared/data/frasimed --documents 200
 
-Text: FRASIMED cases (synthetic, translated, no names). In each, a name is planted in one of six turns of phrase, drawn
-from Faker (fr_FR): a list that the pseudonymiser was not built from. Found: a finding covers the surname. False: findings of
-``personnes`` on the text as it is. Beside it, what one would write at once: capitalised words after a title (M., Mme, Dr...).
-FRASIMED text, with names of another making, is among what the span model of the pseudonymiser learnt from: false alarms flatter.
+Text: FRASIMED cases (synthetic, translated, no names). In each, a name is planted in one of six turns of phrase: a surname of
+Faker (fr_FR), all of which are in the lists of the pseudonymiser, or one made of parts that is in no list. Found: a finding
+covers the surname. Alarms: findings of ``personnes`` on the text as it is. Beside it, what one would write at once:
+capitalised words after a title (M., Mme, Dr...). FRASIMED text, with names of another making, is among what the span model of the pseudonymiser learnt from: false alarms flatter.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from scipy.stats import binomtest
 
 from partages.fiction.case import Case, Coded, Quantity, Scenario, Setting, Written
 from partages.fiction.checks import _people
+from partages.fiction.identities import surname
 
 TURNS = (
     "Adressé par le Dr {first} {last}.",
@@ -74,40 +75,43 @@ def main() -> None:
     names = Faker("fr_FR")
     files = sorted(given.folder.rglob("*.txt"))
     dice.shuffle(files)
-    found = plain = alarms = plain_alarms = words = total = 0
+    alarms = plain_alarms = words = 0
+    planted = {
+        kind: [0, 0, 0] for kind in ("listed", "unlisted")
+    }  # names, found by the check, found by titles
     missed: list[str] = []
     for path in files[: given.documents]:
         text = path.read_text(encoding="utf-8")[:4000]
         words += len(text.split())
         alarms += len(flagged(text))
         plain_alarms += len(TITLED.findall(text))
-        first, last = names.first_name(), names.last_name()
+        kind = dice.choice(tuple(planted))
+        first, last = names.first_name(), names.last_name() if kind == "listed" else surname(dice)
         turn = dice.choice(TURNS)
         sentence = turn.format(first=first, last=last, LAST=last.upper())
         at = text.find("\n") + 1
-        planted = f"{text[:at]}{sentence}\n{text[at:]}"
-        total += 1
-        hit = any(
-            last.casefold() in one.casefold() or any(part in one for part in last.split() if len(part) > 3)
-            for one in flagged(planted)
-        )
-        found += hit
-        missed += [] if hit else [turn]
-        plain += any(last in one for one in TITLED.findall(planted))
+        whole = f"{text[:at]}{sentence}\n{text[at:]}"
+        said = " ".join(flagged(whole)).casefold()
+        hit = all(part.casefold() in said for part in last.split() if len(part) > 3)
+        planted[kind][0] += 1
+        planted[kind][1] += hit
+        planted[kind][2] += any(last in one for one in TITLED.findall(whole))
+        missed += [] if hit else [f"{kind}: {turn}"]
     rows = {
-        "check": {
-            "found": found,
-            "interval": wilson(found, total),
-            "alarms per 1000 words": 1000 * alarms / words,
-        },
-        "titles": {
-            "found": plain,
-            "interval": wilson(plain, total),
-            "alarms per 1000 words": 1000 * plain_alarms / words,
-        },
+        kind: {
+            "planted": total,
+            "check": (found, wilson(found, total)),
+            "titles": (plain, wilson(plain, total)),
+        }
+        for kind, (total, found, plain) in planted.items()
     }
+    told = {"check": 1000 * alarms / words, "titles": 1000 * plain_alarms / words}
     print(
-        json.dumps({"planted": total, "words": words, **rows, "missed": missed}, ensure_ascii=False, indent=1)
+        json.dumps(
+            {"words": words, "alarms per 1000 words": told, **rows, "missed": missed},
+            ensure_ascii=False,
+            indent=1,
+        )
     )
 
 

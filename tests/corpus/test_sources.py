@@ -131,6 +131,18 @@ def test_a_line_in_another_encoding_is_left_and_counted(tmp_path: Path) -> None:
     assert "ligne 2" in damages[0].reason
 
 
+def test_a_line_without_end_is_left_and_what_follows_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("partages.corpus.readers.MAX_LINE", 1000)
+    (tmp_path / "a.txt.gz").write_bytes(
+        gzip.compress(b"un\n" + b"x" * 5500 + b"\ntrois\n" + b"y" * 999 + b"\n")
+    )
+    records, damages = told(source(), tmp_path / "a.txt.gz")
+    assert [one.text for one in records] == ["un", "trois", "y" * 999]
+    assert [one.slug for one in damages] == ["row"]
+
+
 def test_json_lines_tables_and_their_bad_rows(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"text": "un", "n": 1}\npas du JSON\n{"autre": 2}\n{"text": "deux"}\n')
     records, damages = told(source(options={"keep": ["n"]}), tmp_path / "a.jsonl")

@@ -18,7 +18,9 @@ from partages.errors import MissingPart, UsageError
 
 Told = Callable[[Damage], None]
 MAX_JSON = 500_000_000
-"""Bytes of a JSON file, which is read whole."""
+"""Bytes of a file that is read whole."""
+MAX_LINE = 200_000_000
+"""Bytes of a line; a longer one is left."""
 BATCH = 256
 """Rows of a Parquet file in memory at once."""
 LONGEST_FIELD = 100_000_000
@@ -90,14 +92,24 @@ Row = tuple[str, str, dict[str, Any]]
 Tell = Callable[..., None]
 
 
-def _bytes_lines(path: Path) -> Iterator[bytes]:
+def _bytes_lines(path: Path) -> Iterator[bytes | None]:
+    """The lines of a file; None for one that is longer than MAX_LINE."""
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        yield from file
+        while line := file.readline(MAX_LINE):
+            if len(line) < MAX_LINE or line.endswith(b"\n"):
+                yield line
+                continue
+            while (more := file.readline(MAX_LINE)) and not more.endswith(b"\n"):
+                pass
+            yield None
 
 
 def _text_lines(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[tuple[int, str]]:
     encoding = form.get("encoding", "utf-8")
     for number, raw in enumerate(_bytes_lines(path), 1):
+        if raw is None:
+            tell("row", "est trop longue : laissée.", "record", f", ligne {number}")
+            continue
         try:
             line = _decoded(raw, encoding, number == 1)
         except UnicodeDecodeError:
@@ -130,6 +142,9 @@ def _whole(path: Path) -> bytes:
 
 def _text(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
     data = _whole(path)
+    if len(data) > MAX_JSON:
+        tell("unreadable", "est trop long pour un seul texte : coupez-le.")
+        return
     try:
         yield "", data.decode(form.get("encoding", "utf-8-sig")), {}
     except UnicodeDecodeError:
@@ -230,7 +245,9 @@ def _xml(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
                 file, tag=f"{{*}}{form['record']}", resolve_entities=False, no_network=True, huge_tree=False
             ):
                 number += 1
-                leaves = (_plain(leaf.text or "") for leaf in node.iter() if not len(leaf))
+                leaves = (
+                    _plain(leaf.text or "") for leaf in node.iter(form.get("leaf", "{*}*")) if not len(leaf)
+                )
                 yield str(number), "\n".join(text for text in leaves if len(text) >= shortest), {}
                 node.clear()
         except etree.XMLSyntaxError:
@@ -303,7 +320,7 @@ def _objects(path: Path) -> Iterator[dict[str, Any]]:
             return
         for raw in _bytes_lines(path):
             try:
-                row = json.loads(raw)
+                row = json.loads(raw or b"null")
             except (ValueError, RecursionError):
                 continue
             if isinstance(row, dict):
