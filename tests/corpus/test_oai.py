@@ -124,6 +124,15 @@ def test_all_pages_are_followed_and_licences_kept(tmp_path: Path) -> None:
     assert len(archive.asked) == 4, "what is whole is not asked for again"
 
 
+def test_a_home_is_tried_by_its_first_page() -> None:
+    from partages.corpus.homes import reach
+
+    archive = Archive(WHOLE)
+    with serving(archive) as url:
+        assert reach(source(url)) == "première page lue, 10 articles gardés"
+    assert len(archive.asked) == 1
+
+
 def test_a_server_that_is_busy_or_fails_is_waited_for(tmp_path: Path) -> None:
     def spoil(asked: Asked, call: int) -> bool:
         if call in (1, 3):

@@ -208,6 +208,14 @@ def test_what_has_no_known_licence_is_refused_and_a_sidecar_admits_it(tmp_path: 
     assert [one.text for one in read(mine.source, mine.paths)] == ["Un texte."]
 
 
+def test_a_full_name_goes_before_a_pattern(tmp_path: Path) -> None:
+    (tmp_path / "frasimed").mkdir()
+    (tmp_path / "frasimed" / "wmt_18_medline.txt").write_text("Résumé.")
+    (tmp_path / "frasimed" / "cas1.txt").write_text("Cas.")
+    found = {one.source.name: [path.name for path in one.paths] for one in sources_in(tmp_path).inputs}
+    assert found == {"frasimed": ["cas1.txt"], "wmt18-medline": ["wmt_18_medline.txt"]}
+
+
 @pytest.mark.parametrize("form", ["jsonl", "parquet", "csv"])
 def test_rows_may_say_their_own_source_and_licence(tmp_path: Path, form: str) -> None:
     rows = [
@@ -323,6 +331,12 @@ def test_a_broken_sidecar_is_said(tmp_path: Path) -> None:
         sources_in(tmp_path)
     (tmp_path / "source.toml").write_text('name = "nulle-part"')
     with pytest.raises(UsageError, match="catalogue"):
+        sources_in(tmp_path)
+    everything = "\n".join(
+        f"{key} = {json.dumps(value)}" for key, value in {**FIELDS, "name": "wmt18-medline"}.items()
+    )
+    (tmp_path / "source.toml").write_text(everything)
+    with pytest.raises(UsageError, match="nommez autrement"):
         sources_in(tmp_path)
     (tmp_path / "source.toml").write_text('name = "cerimes"')
     assert sources_in(tmp_path / "a.txt").inputs[0].source.name == "cerimes"

@@ -248,6 +248,31 @@ def test_xml_and_translation_memories(tmp_path: Path) -> None:
         assert [one.slug for one in damages] == ["corrupt"]
 
 
+def test_homes_are_tried_without_being_brought(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from partages.corpus.commands import corpus
+
+    asked_for: list[str | None] = []
+
+    def answer(asked: Asked) -> None:
+        asked_for.append(asked.headers.get("Range"))
+        asked.answer(DATA[:1], 206) if asked.path == "/bon.csv" else asked.answer(b"", 404)
+
+    with serving(answer) as url:
+        for name in ("bon", "perdu"):
+            fields = {**FIELDS, "name": name, "reader": "files"}
+            lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
+            (tmp_path / f"{name}.toml").write_text(
+                "\n".join([*lines, "[options]", f'urls = ["{url}/{name}.csv"]'])
+            )
+        done = CliRunner().invoke(corpus, ["reach", str(tmp_path / "bon.toml"), str(tmp_path / "perdu.toml")])
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[0] == "✓ bon : 1 fichier : bon.csv"
+    assert done.stdout.splitlines()[1].startswith("✗ perdu : « perdu.csv » répond par le code 404.")
+    assert asked_for == ["bytes=0-0", "bytes=0-0"]
+
+
 HUB = """
 import json, sys
 from pathlib import Path

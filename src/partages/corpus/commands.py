@@ -3,7 +3,7 @@
 import click
 
 from partages.corpus.build_commands import build_command, inspect_command, push_command
-from partages.corpus.sources_commands import add, sources
+from partages.corpus.sources_commands import add, reach, sources
 
 
 @click.group("corpus", help="Le corpus : des sources à licence connue aux textes prêts à apprendre.")
@@ -11,5 +11,5 @@ def corpus() -> None:
     """The group of commands about the corpus."""
 
 
-for _command in (sources, add, build_command, inspect_command, push_command):
+for _command in (sources, reach, add, build_command, inspect_command, push_command):
     corpus.add_command(_command)

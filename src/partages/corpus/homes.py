@@ -7,9 +7,10 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from partages.corpus.download import SourceUnavailable, addresses, client, fetch
 from partages.corpus.readers import Told, document_of, read_file
 from partages.corpus.sources import PER_DOCUMENT, Damage, Record, Source
-from partages.errors import MissingPart, PartagesError
+from partages.errors import MissingPart, PartagesError, UsageError
 
 MAX_UNPACKED = 50_000_000_000
 """Bytes an archive may unpack to; beyond, it is taken for a decompression bomb."""
@@ -36,8 +37,6 @@ def read_home(source: Source, damaged: Told, cache: Path) -> Iterator[Record]:
 
 
 def _read_addresses(source: Source, damaged: Told, folder: Path) -> Iterator[Record]:
-    from partages.corpus.download import addresses, client, fetch
-
     with client() as http:
         wanted = addresses(http, source.options)
         for one in wanted:
@@ -112,3 +111,37 @@ def _read_hub(source: Source, damaged: Told, folder: Path) -> Iterator[Record]: 
         if name := row.get(options.get("id", "id")):
             metadata["published_id"] = str(name)
         yield Record(f"{source.name}/{place}/{number}", text, metadata)
+
+
+def reach(source: Source) -> str:
+    """Try the home of a source without bringing it: what answers, in French.
+
+    Raises:
+        UsageError: it has none to try.
+        SourceUnavailable: it does not answer, or not as the catalogue says.
+        MissingPart: an optional package is absent.
+    """
+    if source.reader == "folder":
+        raise UsageError("ne se télécharge pas : donnez son dossier.")
+    if source.reader == "hub":
+        from partages.corpus.hub import rows
+
+        for _, row in rows(source, streaming=True):
+            found = document_of(row, {**source.options, "about_least": 0})
+            return f"première ligne lue, {len(found[0]) if found else 0} caractères"
+        raise SourceUnavailable("le jeu de données est vide.")
+    with client() as http:
+        if source.reader == "oai":
+            from partages.corpus.oai import first_page
+
+            count = len(first_page(http, source).articles)
+            return f"première page lue, {count} articles gardés"
+        wanted = addresses(http, source.options)
+        for one in wanted:
+            with http.stream("GET", one.url, headers={"Range": "bytes=0-0"}) as response:
+                status = response.status_code  # the body is left, whole file or not
+            if status not in (200, 206):
+                raise SourceUnavailable(f"« {one.name} » répond par le code {status}.")
+        return (
+            f"{len(wanted)} fichier{'s' if len(wanted) > 1 else ''} : {', '.join(one.name for one in wanted)}"
+        )

@@ -10,10 +10,11 @@ from partages.errors import MissingPart
 BUILDERS = {"parquet": "parquet", "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "txt": "text"}
 
 
-def rows(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
+def rows(source: Source, streaming: bool | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows of a source, each with the name of its part.
 
     ``repo``, and: ``files`` (globs in the repository at ``revision``), or ``config`` and ``split``.
+    ``streaming`` is by default what the source says, else so where the network is allowed.
     Loading scripts are not run: data sets that have one are read from their files.
 
     Raises:
@@ -27,7 +28,9 @@ def rows(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
     except ImportError:
         raise MissingPart("Lire le Hub demande datasets : pip install 'partages[corpus]'.") from None
     options = source.options
-    repo, streaming = options["repo"], bool(options.get("streaming", not constants.HF_HUB_OFFLINE))
+    repo = options["repo"]
+    if streaming is None:
+        streaming = bool(options.get("streaming", not constants.HF_HUB_OFFLINE))
     where = f"hf://datasets/{repo}@{options.get('revision', 'main').replace('/', '%2F')}"
     parts: list[tuple[str, dict[str, Any]]] = []
     if files := options.get("files"):

@@ -158,6 +158,14 @@ def _first(options: Mapping[str, Any]) -> dict[str, str]:
     return asked | {key: options[key] for key in ("set", "from", "until") if options.get(key)}
 
 
+def first_page(http: httpx2.Client, source: Source, wait: Wait = time.sleep) -> Page:
+    """The first page of an archive; the errors of ``harvest``."""
+    page = _page(http, source, _first(source.options), wait)
+    if page is None:
+        raise SourceUnavailable("L'archive refuse sa propre première page : recommencez plus tard.")
+    return page
+
+
 def _page(http: httpx2.Client, source: Source, question: dict[str, str], wait: Wait) -> Page | None:
     """The next page; None when the token is refused."""
     url = question.get("url") or source.options["url"]

@@ -293,16 +293,25 @@ def _sidecar(path: Path) -> Source:
         if known is None:
             raise UsageError(f"{place} : « {given['name']} » n'est pas une source du catalogue.")
         return known
+    if given.get("name") in catalogue():
+        raise UsageError(
+            f"{place} : « {given['name']} » est une source du catalogue ; n'écrivez que son nom, ou nommez autrement la vôtre."
+        )
     return source_from(given, place)
 
 
 def recognised(file: Path) -> Source | None:
-    """The source of the catalogue that names this file in ``local``, by the end of its path."""
+    """The source of the catalogue that names this file in ``local``, by the end of its path.
+
+    A full name goes before a pattern: ``frasimed/wmt_18_medline.txt`` is of WMT18.
+    """
     path = file.as_posix().lower()
-    for source in catalogue().values():
-        for form in source.options.get("local", ()):
-            if any(fnmatch(path, "*/" + pattern.lower()) for pattern in form["files"]):
-                return source
+    for exact in (True, False):
+        for source in catalogue().values():
+            for form in source.options.get("local", ()):
+                patterns = (pattern for pattern in form["files"] if ("*" not in pattern) == exact)
+                if any(fnmatch(path, "*/" + pattern.lower()) for pattern in patterns):
+                    return source
     return None
 
 

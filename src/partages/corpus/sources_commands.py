@@ -18,7 +18,7 @@ from partages.corpus.sources import (
     source_from,
     sources_in,
 )
-from partages.errors import OutputError, UsageError
+from partages.errors import OutputError, PartagesError, UsageError
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -60,6 +60,31 @@ def sources(locations: tuple[str, ...], commercial: bool, output_format: str) ->
     for reason in (one.reason for one in refused):
         click.echo(f"Refusé : {reason}", err=True)
     if refused:
+        raise click.exceptions.Exit(1)
+
+
+@click.command(
+    "reach", help="Essaie l'adresse des sources sans les télécharger. Statut 1 si l'une ne répond pas."
+)
+@click.argument("names", nargs=-1, metavar="[SOURCE]...")
+def reach(names: tuple[str, ...]) -> None:
+    """Try homes."""
+    from partages.corpus.homes import reach as try_home
+    from partages.terminal import progress_bar
+
+    chosen = [one.source for name in names for one in sources_in(name).inputs] or [
+        source for source in catalogue().values() if source.reader != "folder"
+    ]
+    failed = 0
+    with progress_bar(len(chosen)) as advance:
+        for source in chosen:
+            try:
+                click.echo(f"✓ {source.name} : {try_home(source)}")
+            except PartagesError as error:
+                failed += 1
+                click.echo(f"✗ {source.name} : {error} Page : {source.home}")
+            advance()
+    if failed:
         raise click.exceptions.Exit(1)
 
 
