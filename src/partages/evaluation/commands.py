@@ -1,22 +1,19 @@
 """``partages evaluate ...`` and ``partages site ...``."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from partages.errors import OutputError, UsageError
+from partages.errors import UsageError
+from partages.evaluation.console import FILE, FORMAT, dump, line, percent, read_json, write
+from partages.evaluation.model_commands import metric_line, model_command, tasks_command
+from partages.evaluation.site_commands import site
 
-FILE = click.Path(path_type=Path)
-FORMAT = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="text : à lire à l'écran ; json : tout le résultat.",
-)
+__all__ = ["evaluate", "site"]
+
+USECASES = ("pseudonymise", "code", "conclude", "spans", "triples", "classify")
 
 
 @click.group("evaluate", help="Mesure un cas d'usage ou un modèle, avec ses incertitudes.")
@@ -24,59 +21,8 @@ def evaluate() -> None:
     """The group of commands about evaluation."""
 
 
-@click.group("site", help="Évalue dans un établissement : il n'en sort que des totaux signés.")
-def site() -> None:
-    """The group of commands of the site kit."""
-
-
-def write(path: Path, content: str) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(content, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"« {path} » ne peut pas être écrit ({error.strerror}).") from None
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file.
-
-    Raises:
-        UsageError: unreadable, or not a JSON object.
-    """
-    try:
-        found = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UsageError(f"« {path} » ne peut pas être lu ({error.strerror}).") from None
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise UsageError(f"« {path} » n'est pas un objet JSON valide.")
-    return found
-
-
-def _dump(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f}".replace(".", ",")
-
-
-def _line(name: str, estimate: Mapping[str, float | None]) -> str:
-    bounds = f" [{_percent(estimate['low'])} ; {_percent(estimate['high'])}]"
-    return f"  {name:<42} {_percent(estimate['value']):>7} %" + (
-        bounds if estimate["low"] is not None else ""
-    )
-
-
 @evaluate.command("usecase", help="Mesure un cas d'usage sur un corpus de référence.")
-@click.argument("usecase", type=click.Choice(["pseudonymise", "code", "conclude"]))
+@click.argument("usecase", type=click.Choice(list(USECASES)))
 @click.option(
     "--gold", type=FILE, required=True, help="Référence : JSON lines, dossier brat ou UIMA CAS JSON."
 )
@@ -86,6 +32,16 @@ def _line(name: str, estimate: Mapping[str, float | None]) -> str:
 @click.option("--predictions", type=FILE, help="Prédictions déjà faites, à la place d'un moteur.")
 @click.option("--keep", type=FILE, help="Garde les prédictions du moteur, pour les mesurer à nouveau.")
 @click.option("--robustness", is_flag=True, help="Mesure aussi sur des textes altérés (capitales, OCR...).")
+@click.option(
+    "--labels", default="", help="Catégories qui existent, outre celles de la référence (spans, classify)."
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(1, 1000),
+    default=None,
+    help="Montre les erreurs de N documents, avec leur texte : le résultat ne doit plus sortir.",
+)
+@click.option("--energy/--no-energy", default=True, show_default=True, help="Estime l'énergie du moteur.")
 @click.option("--limit", type=click.IntRange(1), help="Premiers documents seulement.")
 @click.option("--draws", type=click.IntRange(100, 100_000), default=1000, show_default=True, help="Tirages.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Graine des tirages.")
@@ -99,6 +55,9 @@ def usecase_command(
     predictions: Path | None,
     keep: Path | None,
     robustness: bool,
+    labels: str,
+    examples: int | None,
+    energy: bool,
     limit: int | None,
     draws: int,
     seed: int,
@@ -107,7 +66,7 @@ def usecase_command(
     output_format: str,
 ) -> None:
     """Score, print, and write what was asked for."""
-    from partages.evaluation.kinds import kind_named
+    from partages.evaluation.kinds import kind_of
     from partages.evaluation.scoring import evaluate as run
 
     if predictions and (engine or keep):
@@ -122,21 +81,24 @@ def usecase_command(
         limit=limit,
         seed=seed,
         count=draws,
+        labels=[label.strip() for label in labels.split(",") if label.strip()],
+        examples=examples or 0,
+        energy=energy,
     )
     if output:
-        write(output, _dump(result))
+        write(output, dump(result))
     if report:
         from partages.evaluation.page import page
 
         write(report, page([result]))
     if output_format == "json":
-        click.echo(_dump({name: value for name, value in result.items() if name != "rows"}))
+        click.echo(dump({name: value for name, value in result.items() if name != "rows"}))
         return
     click.echo(f"{usecase}, {result['engine']} : {result['documents']} documents")
     if result["failed"]:
         click.echo(f"  {result['failed']} documents en échec, comptés comme vides")
-    for head in kind_named(usecase).headlines:
-        click.echo(_line(head.name, result["figures"][head.key]))
+    for head in kind_of(result).headlines:
+        click.echo(line(head.name, result["figures"][head.key]))
     for warning in result.get("warnings", ()):
         click.echo(f"  ⚠ {warning}")
     if result["documents"] < 2:
@@ -145,11 +107,11 @@ def usecase_command(
         if entry["flagged"]:
             click.echo(
                 f"  ⚠ écart : {entry['by']} = {entry['group']} ({entry['documents']} documents), "
-                f"{_percent(entry['gap']['value'])} points"
+                f"{percent(entry['gap']['value'])} points"
             )
     for alteration, found in result.get("robustness", {}).items():
         first = next(iter(found.values()))
-        click.echo(f"  {alteration:<42} {_percent(first['value']):>7} %")
+        click.echo(f"  {alteration:<42} {percent(first['value']):>7} %")
 
 
 @evaluate.command("compare", help="Compare deux résultats sur les mêmes documents : A moins B.")
@@ -159,27 +121,85 @@ def usecase_command(
 @FORMAT
 def compare_command(first: Path, second: Path, report: Path | None, output_format: str) -> None:
     """Print paired differences."""
-    from partages.evaluation.kinds import kind_named
+    left, right = read_json(first), read_json(second)
+    if "tasks" in left or "tasks" in right:
+        _compare_models(first, second, left, right, report, output_format)
+        return
+    from partages.evaluation.kinds import kind_of
     from partages.evaluation.scoring import compare
 
-    left, right = read_json(first), read_json(second)
     result = compare(left, right)
     if report:
         from partages.evaluation.page import page
 
-        write(report, page([left, right], result))
+        named = [{**left, "name": first.stem}, {**right, "name": second.stem}]
+        write(report, page(named, {**result, "engines": [first.stem, second.stem]}))
     if output_format == "json":
-        click.echo(_dump(result))
+        click.echo(dump(result))
         return
     click.echo(f"{first.name} moins {second.name} : {result['documents']} documents")
-    for head in kind_named(result["usecase"]).headlines:
-        click.echo(_line(head.name, result["differences"][head.key]))
+    for head in kind_of(result).headlines:
+        click.echo(line(head.name, result["differences"][head.key]))
     if result["mcnemar"]:
-        found = result["mcnemar"]
-        click.echo(
-            f"  McNemar : {found['only_first']} documents justes dans A seul, "
-            f"{found['only_second']} dans B seul, p = {found['p']:.4f}".replace(".", ",")
-        )
+        click.echo(_mcnemar(result["mcnemar"]))
+
+
+def _mcnemar(found: dict[str, Any]) -> str:
+    return (
+        f"  McNemar : {found['only_first']} documents justes dans A seul, "
+        f"{found['only_second']} dans B seul, p = {found['p']:.4f}".replace(".", ",")
+    )
+
+
+def _compare_models(
+    first: Path,
+    second: Path,
+    left: dict[str, Any],
+    right: dict[str, Any],
+    report: Path | None,
+    output_format: str,
+) -> None:
+    from partages.evaluation.language_models import compare_models
+
+    result = compare_models(left, right)
+    if report:
+        from partages.evaluation.page import models_page
+
+        write(report, models_page([left, right]))
+    if output_format == "json":
+        click.echo(dump(result))
+        return
+    click.echo(f"{first.name} moins {second.name}")
+    for name, found in result["tasks"].items():
+        click.echo(f"{name} : {found['documents']} documents")
+        for metric, figure in found["differences"].items():
+            click.echo(metric_line(metric, figure))
+        if found["mcnemar"]:
+            click.echo(_mcnemar(found["mcnemar"]))
+
+
+@evaluate.command("report", help="Une page HTML pour un ou plusieurs résultats, avec leur classement.")
+@click.argument("results", nargs=-1, required=True, metavar="RÉSULTAT.json...", type=FILE)
+@click.option("--output", "-o", type=FILE, required=True, help="Page à écrire.")
+def report_command(results: tuple[Path, ...], output: Path) -> None:
+    """Write the page."""
+    from partages.evaluation.page import models_page, page
+    from partages.evaluation.scoring import FORMAT as USECASE
+
+    found = [read_json(path) for path in results]
+    kinds = {"models" if "tasks" in result else result.get("usecase") for result in found}
+    if len(kinds) > 1:
+        raise UsageError("Ces résultats ne sont pas du même cas d'usage : faites une page pour chacun.")
+    try:
+        if kinds == {"models"}:
+            write(output, models_page(found))
+            return
+        if any(result.get("format") != USECASE for result in found):
+            raise KeyError
+        named = [{**result, "name": path.stem} for path, result in zip(results, found, strict=True)]
+        write(output, page(named if len(found) > 1 else found))
+    except (KeyError, TypeError, AttributeError):
+        raise UsageError("Un de ces fichiers n'est pas un résultat de « partages evaluate ».") from None
 
 
 @evaluate.command("agreement", help="Accord entre deux annotateurs sur les mêmes documents.")
@@ -220,11 +240,11 @@ def agreement_command(first: Path, second: Path, disagreements: Path | None, out
     if disagreements:
         write(disagreements, json.dumps(listed, ensure_ascii=False, indent=1))
     if output_format == "json":
-        click.echo(_dump(result))
+        click.echo(dump(result))
         return
     click.echo(f"{len(texts[0])} documents, {len(listed)} passages en désaccord")
     for name, estimate in found_agreement.items():
-        click.echo(_line(name, estimate.as_json()))
+        click.echo(line(name, estimate.as_json()))
 
 
 def _spans(given: list[Any], text: str, labels: list[str], where: str) -> list[Any]:
@@ -233,158 +253,5 @@ def _spans(given: list[Any], text: str, labels: list[str], where: str) -> list[A
     return read_spans(given, text, labels, where)
 
 
-@site.command("key", help="Crée la clé de signature du site ; affiche la clé publique, à donner au centre.")
-@click.argument("file", metavar="FICHIER", type=FILE)
-def key_command(file: Path) -> None:
-    """Write a private key, print the public one."""
-    from partages.evaluation.site import new_key
-
-    click.echo(new_key(file))
-
-
-@site.command("run", help="Mesure selon un protocole, et écrit le fichier signé qui peut sortir.")
-@click.option("--protocol", type=FILE, required=True, help="Protocole de l'étude (TOML).")
-@click.option("--site", "name", required=True, help="Nom de code du site.")
-@click.option("--key", type=FILE, required=True, help="Clé de signature (partages site key).")
-@click.option("--output", "-o", type=FILE, required=True, help="Fichier JSON à relire, puis à envoyer.")
-@click.option("--report", type=FILE, help="Le même, en une page HTML à relire.")
-def run_command(protocol: Path, name: str, key: Path, output: Path, report: Path | None) -> None:
-    """Score inside; write aggregated figures only."""
-    from partages.evaluation.page import site_page
-    from partages.evaluation.site import run, sign
-
-    sign({}, key)  # a bad key is known before hours of work
-    result = sign(run(protocol, name), key)
-    write(output, _dump(result) + "\n")
-    if report:
-        write(report, site_page(result))
-    click.echo(f"« {output} » est prêt : relisez-le avant de l'envoyer.", err=True)
-
-
-@site.command("merge", help="Réunit les fichiers des sites : estimation commune et hétérogénéité.")
-@click.argument("files", nargs=-1, required=True, metavar="FICHIER...", type=FILE)
-@click.option("--keys", type=FILE, help="Clés publiques des sites, une par ligne ; sinon, toutes.")
-@click.option("--output", "-o", type=FILE, help="Résultat en JSON ; par défaut, à l'écran.")
-@click.option("--report", type=FILE, help="Rapport en une page HTML.")
-def merge_command(
-    files: tuple[Path, ...], keys: Path | None, output: Path | None, report: Path | None
-) -> None:
-    """Pool the sites."""
-    from partages.evaluation.page import merged_page
-    from partages.evaluation.site import merge
-
-    trusted = None
-    if keys:
-        if not keys.is_file():
-            raise UsageError(f"« {keys} » n'existe pas : vérifiez le chemin des clés.")
-        trusted = frozenset(keys.read_text(encoding="utf-8").split())
-    else:
-        click.echo("Sans --keys, seule l'intégrité des fichiers est vérifiée, pas leur auteur.", err=True)
-    result = merge({str(path): read_json(path) for path in files}, trusted)
-    if output:
-        write(output, _dump(result) + "\n")
-    else:
-        click.echo(_dump(result))
-    if report:
-        write(report, merged_page(result))
-
-
-@site.command("sample", help="Tire des documents à annoter dans un tableau CSV, par strates.")
-@click.argument("table", metavar="TABLEAU.csv", type=FILE)
-@click.option("--size", type=click.IntRange(1), required=True, help="Nombre de documents.")
-@click.option("--by", default="year,sex,age", show_default=True, help="Colonnes des strates.")
-@click.option("--how", type=click.Choice(["proportional", "balanced"]), default="proportional")
-@click.option("--seed", type=int, required=True, help="Graine du tirage, à noter dans le protocole.")
-def sample_command(table: Path, size: int, by: str, how: Any, seed: int) -> None:
-    """Print the chosen rows as CSV."""
-    import csv
-    import sys
-
-    from partages.evaluation.sampling import sample
-
-    rows = sample(table, [name.strip() for name in by.split(",") if name.strip()], size, how, seed)
-    writer = csv.DictWriter(sys.stdout, list(rows[0]), extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-
-
-@evaluate.command("model", help="Mesure un modèle de langue : questions médicales, ou bits par caractère.")
-@click.argument("name", metavar="MODÈLE|embedded")
-@click.option("--server", help="Adresse d'un serveur compatible OpenAI ; par défaut, PARTAGES_GENERATOR.")
-@click.option("--base", is_flag=True, help="Modèle de base : il continue un texte, sans conversation.")
-@click.option("--data", type=FILE, help="Questions FrenchMedMCQA (JSON).")
-@click.option(
-    "--task",
-    type=click.Choice(["frenchmedmcqa_single", "frenchmedmcqa_multiple"]),
-    default="frenchmedmcqa_single",
-    show_default=True,
-    help="Questions à une réponse juste, ou toutes.",
-)
-@click.option("--limit", type=click.IntRange(1), help="Premières questions seulement.")
-@click.option(
-    "--bits-per-character",
-    "texts",
-    is_flag=True,
-    help="Bits par caractère des textes donnés, modèle intégré.",
-)
-@click.option(
-    "--max-characters",
-    type=click.IntRange(100),
-    help="Par texte ; par défaut tout avec l'extra « train », 4 000 sans lui.",
-)
-@click.argument("paths", nargs=-1, metavar="[FICHIER...]", type=FILE)
-@click.option("--output", "-o", type=FILE, help="Résultat complet en JSON.")
-@FORMAT
-def model_command(
-    name: str,
-    server: str | None,
-    base: bool,
-    data: Path | None,
-    task: str,
-    limit: int | None,
-    texts: bool,
-    max_characters: int | None,
-    paths: tuple[Path, ...],
-    output: Path | None,
-    output_format: str,
-) -> None:
-    """Measure a model, print, and write what was asked for."""
-    from partages.evaluation import language_models as measure
-    from partages.models.embedded import EmbeddedGenerator
-    from partages.settings import Settings
-
-    settings = Settings()
-    if texts != bool(paths) or bool(data) == texts:
-        raise UsageError("Donnez --data FICHIER, ou --bits-per-character suivi de fichiers de texte.")
-    if texts:
-        if name != "embedded":
-            raise UsageError("--bits-per-character porte sur « embedded » (ou PARTAGES_MODEL_FILE).")
-        result = measure.bits_per_character(settings, paths, max_characters)
-        lines = [
-            f"  {label:<42} " + f"{found['bits_per_character']:.4f} bits par caractère".replace(".", ",")
-            for label, found in [*result["files"].items(), ("total", result["total"])]
-        ]
-    else:
-        assert data
-        started = None
-        if name == "embedded":
-            started = EmbeddedGenerator(settings)
-            url, name, key, base = started.url, started.name, started.api_key, started.is_base
-        else:
-            url, key = server or settings.generator, settings.api_key.get_secret_value()
-            if not url.startswith(("http://", "https://")):
-                raise UsageError("Donnez l'adresse du serveur : --server http://127.0.0.1:8080/v1.")
-        model = measure.Model(url, name, key, settings.generator_timeout, base)
-        try:
-            result = measure.evaluate_questions(model, data, task, limit)
-        finally:
-            model.close()
-            if started:
-                started.close()
-        lines = [_line(label, figure) for label, figure in result["figures"].items()]
-    if output:
-        write(output, _dump(result) + "\n")
-    if output_format == "json":
-        click.echo(_dump({key: value for key, value in result.items() if key != "answers"}))
-        return
-    click.echo("\n".join([str(result["model"]), *lines]))
+evaluate.add_command(model_command)
+evaluate.add_command(tasks_command)

@@ -1,13 +1,14 @@
 """What is measured for each use case: how its gold and predictions are read, counted, and figured."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
+from partages.documents import Span
 from partages.errors import BadDocument, UsageError
-from partages.evaluation import effort, ranking, spans, texts
+from partages.evaluation import classes, effort, ranking, spans, texts, triples
 from partages.evaluation.gold import Case, read_spans, same_text
 from partages.evaluation.statistics import Array, ratio
 
@@ -23,9 +24,17 @@ class Headline:
 
 
 class Kind(Protocol):
-    """One use case's measure. ``right`` is the column of a document wholly right, or None."""
+    """One use case's measure.
+
+    Attributes:
+        right: the column of a document wholly right, or None.
+        labels: the categories that rows count apart; empty where they are fixed.
+        shares: figures that are a share of documents, each with the column that counts them.
+    """
 
     name: str
+    labels: tuple[str, ...]
+    shares: Mapping[str, str]
     columns: tuple[str, ...]
     headlines: tuple[Headline, ...]
     right: str | None
@@ -40,7 +49,10 @@ class Kind(Protocol):
         """Figures from sums of rows."""
 
     def options(self, engine: str | None) -> dict[str, Any]:
-        """Options of the use case for this engine."""
+        """Options of the use case for this engine; raises UsageError where nothing runs it here."""
+
+    def errors(self, case: Case, prediction: Mapping[str, Any]) -> list[dict[str, str]]:
+        """What is wrong in a prediction, with text: for whoever may read the documents."""
 
 
 def _with_effort(found: Mapping[str, Array], sums: Array, documents: Array) -> dict[str, Array]:
@@ -57,7 +69,7 @@ class Pseudonymise:
 
     name = "pseudonymise"
     right = "sealed"
-    headlines = (
+    headlines: tuple[Headline, ...] = (
         Headline("full_coverage_recall", "Rappel, couverture complète"),
         Headline("exact_f1_micro", "F1 micro, exact"),
         Headline("exact_f1_macro", "F1 macro, exact"),
@@ -70,6 +82,8 @@ class Pseudonymise:
         Headline("documents_without_leak", "Documents sans fuite"),
         Headline("share_of_time_saved", "Part du temps de correction gagnée"),
     )
+
+    shares: Mapping[str, str] = {"documents_without_leak": "sealed", "documents_perfect": "perfect"}
 
     def __init__(self) -> None:
         from partages.usecases.pseudonymise.schema import FRENCH_NAMES, KEPT_AS_IS
@@ -96,12 +110,76 @@ class Pseudonymise:
     def options(self, engine: str | None) -> dict[str, Any]:
         return {"rendering": "spans", **({"engine": engine} if engine else {})}
 
+    def errors(self, case: Case, prediction: Mapping[str, Any]) -> list[dict[str, str]]:
+        found = read_spans(prediction.get("spans"), case.text, self.labels, "")
+        return span_errors(case.text, self.check(case), found)
+
+
+CONTEXT = 40
+"""Characters shown on each side of an error."""
+
+
+def span_errors(text: str, gold: Sequence[Span], predicted: Sequence[Span]) -> list[dict[str, str]]:
+    """Spans of one side only, in order, in their context."""
+    sides = [{(span.start, span.end, span.label) for span in side} for side in (gold, predicted)]
+    out = []
+    for start, end, label in sorted(sides[0] ^ sides[1]):
+        out.append(
+            {
+                "error": "manqué" if (start, end, label) in sides[0] else "en trop",
+                "label": label,
+                "before": text[max(0, start - CONTEXT) : start],
+                "text": text[start:end],
+                "after": text[end : end + CONTEXT],
+            }
+        )
+    return out
+
+
+class Spans(Pseudonymise):
+    """Any spans: entities, biomarkers, evidence. Labels are those of the gold and those declared."""
+
+    name = "spans"
+    right = "perfect"
+    headlines = (
+        Headline("exact_f1_micro", "F1 micro, exact"),
+        Headline("exact_f1_macro", "F1 macro, exact"),
+        Headline("overlap_f1_micro", "F1 micro, chevauchement"),
+        Headline("exact_precision", "Précision, exact"),
+        Headline("exact_recall", "Rappel, exact"),
+        Headline("character_precision", "Précision par caractère"),
+        Headline("character_recall", "Rappel par caractère"),
+        Headline("share_of_time_saved", "Part du temps d'annotation gagnée"),
+    )
+    shares: Mapping[str, str] = {"documents_perfect": "perfect"}
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = tuple(labels)
+        self.unmasked = frozenset()
+        self.columns = (*spans.columns(self.labels), *SECONDS)
+
+    def figures(self, sums: Array) -> dict[str, Array]:
+        return {k: v for k, v in super().figures(sums).items() if k != "documents_without_leak"}
+
+    def options(self, engine: str | None) -> dict[str, Any]:  # noqa: ARG002
+        raise _no_engine(self.name)
+
+
+def _no_engine(name: str) -> UsageError:
+    return UsageError(f"Aucun moteur ne produit « {name} » ici : donnez --predictions, des lignes JSON.")
+
 
 class Code:
     """CU2: ranked CIM-10 codes."""
 
     name = "code"
     right = "hits@1"
+    labels: tuple[str, ...] = ()
+    shares: Mapping[str, str] = {
+        "accuracy_exact": "hits@1",
+        "accuracy_three_characters": "first_three",
+        **{f"hits@{k}": f"hits@{k}" for k in ranking.RANKS},
+    }
     columns = (*ranking.COLUMNS, *SECONDS)
     headlines = (
         Headline("accuracy_exact", "Exactitude, code entier"),
@@ -153,6 +231,14 @@ class Code:
             raise UsageError("Moteurs de « code » : stay (un séjour) ou passage (une seule mention).")
         return {"passage": True} if engine == "passage" else {}
 
+    def errors(self, case: Case, prediction: Mapping[str, Any]) -> list[dict[str, str]]:
+        targets, gold, _ = self.check(case)
+        given = [item.get("code") if isinstance(item, dict) else item for item in prediction["codes"]]
+        ranked = _codes([code for code in given if code], case.id)
+        if ranked and ranked[0] in targets and set(gold) <= set(ranked):
+            return []
+        return [{"error": "codes", "expected": ", ".join(gold), "given": ", ".join(ranked[:5])}]
+
 
 def _codes(given: Any, name: str, side: str = "Référence") -> list[str]:
     from partages.terminologies.cim10 import normalise
@@ -170,9 +256,12 @@ class Conclude:
 
     name = "conclude"
     right = None
+    labels: tuple[str, ...] = ()
+    shares: Mapping[str, str] = {"empty": "empty"}
     columns = (*texts.COLUMNS, *SECONDS)
     headlines = (
         Headline("rouge_l", "ROUGE-L"),
+        Headline("embedding_similarity", "Proximité des plongements"),
         Headline("supported_sentences", "Phrases appuyées par le compte rendu"),
         Headline("numbers_precision", "Chiffres, précision"),
         Headline("numbers_recall", "Chiffres, rappel"),
@@ -202,17 +291,167 @@ class Conclude:
     def options(self, engine: str | None) -> dict[str, Any]:
         return {"engine": engine} if engine else {}
 
+    def errors(self, case: Case, prediction: Mapping[str, Any]) -> list[dict[str, str]]:
+        from partages.usecases.conclude.checking import check
 
-KINDS: dict[str, type[Any]] = {kind.name: kind for kind in (Pseudonymise, Code, Conclude)}
+        given = prediction.get("conclusion", "")
+        checked = check(given, case.text) if given.strip() else []
+        return [{"error": "phrase non appuyée", "text": s.text} for s in checked if not s.supported]
+
+
+class Classify:
+    """A label, or several, for a whole document. Labels are those of the gold and those declared."""
+
+    name = "classify"
+    right = "exact"
+    headlines = (
+        Headline("f1_macro", "F1 macro"),
+        Headline("f1_micro", "F1 micro"),
+        Headline("accuracy", "Exactitude, toutes les étiquettes"),
+        Headline("precision", "Précision"),
+        Headline("recall", "Rappel"),
+    )
+    shares: Mapping[str, str] = {"accuracy": "exact"}
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = tuple(labels)
+        self.columns = classes.columns(self.labels)
+
+    def check(self, case: Case) -> frozenset[str]:
+        return self._read(case.fields, case.id, "Référence")
+
+    def _read(self, fields: Mapping[str, Any], name: str, side: str) -> frozenset[str]:
+        given = labels_of(fields)
+        if given is None:
+            raise BadDocument(f"{side}, « {name} » : il manque « label », ou « labels », une liste.")
+        if not given <= set(self.labels):
+            raise BadDocument(
+                f"{side}, « {name} » : étiquette inconnue ; étiquettes : {', '.join(self.labels)} "
+                "(--labels en déclare d'autres)."
+            )
+        return given
+
+    def count(self, case: Case, prediction: Mapping[str, Any]) -> Array:
+        found = self._read(prediction, case.id, "Prédictions")
+        return classes.count(self.check(case), found, self.labels)
+
+    def figures(self, sums: Array) -> dict[str, Array]:
+        return dict(classes.figures(sums, self.labels))
+
+    def options(self, engine: str | None) -> dict[str, Any]:  # noqa: ARG002
+        raise _no_engine(self.name)
+
+    def errors(self, case: Case, prediction: Mapping[str, Any]) -> list[dict[str, str]]:
+        gold, found = self.check(case), self._read(prediction, case.id, "")
+        if gold == found:
+            return []
+        sides = (", ".join(sorted(side)) for side in (gold, found))
+        return [dict(zip(("error", "expected", "given"), ("étiquettes", *sides), strict=True))]
+
+
+def labels_of(fields: Mapping[str, Any]) -> frozenset[str] | None:
+    """The labels of a JSON line: ``label``, a string, or ``labels``, a list; None when there is neither."""
+    given = fields.get("labels", fields.get("label"))
+    given = [given] if isinstance(given, str) else given
+    if not isinstance(given, list) or not all(isinstance(label, str) and label.strip() for label in given):
+        return None
+    return frozenset(label.strip() for label in given)
+
+
+class Triples:
+    """Relations with their polarity: (bacterium, resistant to, drug), absent or present."""
+
+    name = "triples"
+    right = "exact"
+    labels: tuple[str, ...] = ()
+    columns = triples.COLUMNS
+    headlines = (
+        Headline("f1_micro", "F1 micro, polarité comprise"),
+        Headline("precision", "Précision"),
+        Headline("recall", "Rappel"),
+        Headline("f1_without_polarity", "F1 micro, sans la polarité"),
+        Headline("polarity_accuracy", "Polarité juste, triplets trouvés"),
+    )
+    shares: Mapping[str, str] = {"documents_exact": "exact"}
+
+    def check(self, case: Case) -> frozenset[triples.Triple]:
+        return self._read(case.fields, case.id, "Référence")
+
+    def _read(self, fields: Mapping[str, Any], name: str, side: str) -> frozenset[triples.Triple]:
+        given = fields.get("triples")
+        if not isinstance(given, list):
+            raise BadDocument(f"{side}, « {name} » : il manque « triples », une liste.")
+        found = [triples.read(item) for item in given]
+        if None in found:
+            raise BadDocument(
+                f"{side}, « {name} », triplet {found.index(None) + 1} : il faut « subject », « relation », « object » "
+                f"et « polarity » parmi {', '.join(triples.POLARITIES)}."
+            )
+        return frozenset(item for item in found if item)
+
+    def count(self, case: Case, prediction: Mapping[str, Any]) -> Array:
+        return triples.count(self.check(case), self._read(prediction, case.id, "Prédictions"))
+
+    def figures(self, sums: Array) -> dict[str, Array]:
+        return dict(triples.figures(sums))
+
+    def options(self, engine: str | None) -> dict[str, Any]:  # noqa: ARG002
+        raise _no_engine(self.name)
+
+    def errors(self, case: Case, prediction: Mapping[str, Any]) -> list[dict[str, str]]:
+        gold, found = self.check(case), self._read(prediction, case.id, "")
+        return [
+            {"error": "manqué" if triple in gold else "en trop", "text": " | ".join(triple)}
+            for triple in sorted(gold ^ found)
+        ]
+
+
+KINDS: dict[str, type[Any]] = {
+    kind.name: kind for kind in (Pseudonymise, Code, Conclude, Spans, Triples, Classify)
+}
+LABELLED = frozenset({"spans", "classify"})
+"""Kinds whose labels come from the gold."""
 EMPTY: dict[str, dict[str, Any]] = {
     "pseudonymise": {"spans": []},
     "code": {"codes": []},
     "conclude": {"conclusion": ""},
+    "spans": {"spans": []},
+    "triples": {"triples": []},
+    "classify": {"labels": []},
 }
 """What a document that failed counts as."""
 
 
-def kind_named(name: str) -> Kind:
-    """The measure of a use case, by its name among ``KINDS``."""
-    kind: Kind = KINDS[name]()
+def kind_named(name: str, labels: Sequence[str] = ()) -> Kind:
+    """The measure of a use case, by its name among ``KINDS``.
+
+    Args:
+        labels: of the kinds that have none of their own (``LABELLED``).
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    if name not in KINDS:
+        raise UsageError(f"« {str(name)[:40]} » n'est pas un cas d'usage qui se mesure : {', '.join(KINDS)}.")
+    kind: Kind = KINDS[name](labels) if name in LABELLED else KINDS[name]()
     return kind
+
+
+def kind_of(result: Mapping[str, Any]) -> Kind:
+    """The measure that made a result."""
+    return kind_named(result["usecase"], result.get("labels") or ())
+
+
+def labels_in(name: str, cases: Iterable[Case]) -> set[str]:
+    """Labels that a gold set holds, of the kinds whose labels come from it."""
+    found: set[str] = set()
+    for case in cases:
+        if name == "classify":
+            found |= labels_of(case.fields) or set()
+        elif isinstance(given := case.fields.get("spans"), list):
+            found |= {
+                item["label"]
+                for item in given
+                if isinstance(item, dict) and isinstance(item.get("label"), str)
+            }
+    return found

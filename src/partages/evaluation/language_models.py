@@ -1,225 +1,379 @@
-"""Language models: French medical questions, and bits per character of held-out text.
+"""Language models: the medical task set under lm-eval, and bits per character of held-out text.
 
-Prompts are those of the lm-eval tasks in ``tasks/``, and the run names their hash. With
-likelihood, the answer is the letter to which the model gives the most probability; greedy, the letters
-it writes. Questions are asked one by one, at temperature 0, without examples.
+The tasks are the YAML files of ``tasks/``; lm-eval makes the prompts and scores the answers, here as
+on its own command line. What is added: intervals over documents, the answers kept so that anyone can score
+them again, hashes of prompts and data, cost.
 """
 
+import contextlib
 import gzip
 import hashlib
-import json
+import logging
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
-from itertools import islice
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
-from jinja2 import Environment, StrictUndefined
 
 from partages import __version__
-from partages.errors import GeneratorError, GeneratorUnavailable, UsageError
-from partages.evaluation.statistics import DRAWS, Array, bootstrap, ratio
-from partages.evaluation.tasks.utils import LETTERS, exact_match, letters, parse
+from partages.errors import GeneratorError, MissingPart, UsageError
+from partages.evaluation.cost import measured
+from partages.evaluation.likelihoods import WINDOW, Server
+from partages.evaluation.local_rows import splits_for
+from partages.evaluation.statistics import (
+    DRAWS,
+    Array,
+    Estimate,
+    bootstrap,
+    difference,
+    draws,
+    interval,
+    mcnemar,
+)
 from partages.settings import Settings
 from partages.terminal import progress_bar
 from partages.training import is_installed
 
-TASKS = ("frenchmedmcqa_single", "frenchmedmcqa_multiple")
-COLUMNS = ("questions", "right", "hamming", "invalid", "likelihood_right", "likelihood_asked")
-WINDOW = 512
-"""Tokens of a window of held-out text; each begins afresh."""
+FORMAT = "partages-model-evaluation/2"
+DEFAULT = ("frenchmedmcqa_single", "frenchmedmcqa_multiple", "morfitt")
+"""Tasks measured when none is named: those whose data is most often at hand."""
 MAX_CHARACTERS = 4000
 """Of each text, where llama.cpp gives one probability a request; torch reads whole texts."""
-TOP = 100
-"""Most probable first tokens asked for; a letter beyond has no probability."""
-CHAT_TOP = 20
-"""The most that the OpenAI protocol allows for conversations."""
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with lm-eval's ``!function``, read as a name."""
+# ---- tasks
 
 
-_Loader.add_constructor("!function", lambda loader, node: str(loader.construct_scalar(node)))
+def task_names() -> list[str]:
+    """Every task of the set."""
+    folder = files("partages.evaluation.tasks")
+    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
 
 
+def matching(asked: Sequence[str]) -> list[str]:
+    """Names from names and patterns (``mediqal_*``), in order, each once.
+
+    Raises:
+        UsageError: a name that is none of ours.
+    """
+    from fnmatch import fnmatchcase
+
+    known, out = task_names(), []
+    for pattern in asked:
+        found = [name for name in known if fnmatchcase(name, pattern)]
+        if not found:
+            raise UsageError(f"Aucune tâche « {pattern} » ; « partages evaluate tasks » les montre toutes.")
+        out += found
+    return list(dict.fromkeys(out))
+
+
+@cache
 def read_task(name: str) -> tuple[dict[str, Any], str]:
-    """A task and the SHA-256 of its file."""
-    content = (files("partages.evaluation.tasks") / f"{name}.yaml").read_bytes()
-    task: dict[str, Any] = yaml.load(content, _Loader)  # noqa: S506  # a SafeLoader
-    return task, hashlib.sha256(content).hexdigest()
-
-
-def prompt_of(task: Mapping[str, Any], question: Mapping[str, Any]) -> str:
-    """What is asked, from the task's template."""
-    environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701  # plain text
-    return environment.from_string(task["doc_to_text"]).render(question)
-
-
-def read_questions(path: Path) -> list[dict[str, Any]]:
-    """FrenchMedMCQA as published in JSON, in the fields of its data set on the Hub.
+    """The configuration of a task, its functions resolved, and the SHA-256 of the files that make its prompt.
 
     Raises:
-        UsageError: not such a file.
+        MissingPart: lm-eval is not installed.
     """
+    require_lm_eval()
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    folder = Path(str(files("partages.evaluation.tasks")))
+    digest = hashlib.sha256()
+    included: str | None = f"{name}.yaml"
+    while included:
+        content = (folder / included).read_bytes()
+        digest.update(content)
+        first = content.decode().partition("include: ")[2]
+        included = first.split()[0] if first else None
+    digest.update((folder / "utils.py").read_bytes())
+    return dict(load_yaml(folder / f"{name}.yaml", resolve_func=True)), digest.hexdigest()
+
+
+def require_lm_eval() -> None:
+    """Raises MissingPart where lm-eval is not installed."""
+    if find_spec("lm_eval") is None:
+        raise MissingPart(
+            "Les tâches demandent lm-eval : pip install 'partages[evaluate]'. Les bits par caractère s'en passent."
+        )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """lm-eval and datasets say on standard error what the result says anyway."""
+    import datasets
+    import lm_eval.api.task
+
+    loggers = [logging.getLogger(name) for name in ("lm_eval", "datasets")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    had_bars, bar = datasets.are_progress_bars_disabled(), lm_eval.api.task.tqdm
+    datasets.disable_progress_bars()
+    lm_eval.api.task.tqdm = lambda documents, **_: documents
     try:
-        return [
-            {
-                "id": item["id"],
-                "question": item["question"],
-                **{f"answer_{letter.lower()}": item["answers"][letter.lower()] for letter in LETTERS},
-                "correct_answers": [LETTERS.index(letter.upper()) for letter in item["correct_answers"]],
-            }
-            for item in json.loads(path.read_bytes())
-        ]
-    except OSError as error:
-        raise UsageError(f"« {path} » ne peut pas être lu ({error.strerror}).") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UsageError(f"« {path} » n'est pas un fichier de questions FrenchMedMCQA (JSON).") from None
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+        lm_eval.api.task.tqdm = bar
+        if not had_bars:
+            datasets.enable_progress_bars()
 
 
-class Model:
-    """A server that speaks the OpenAI protocol, asked for answers and, where it gives them, probabilities."""
-
-    def __init__(self, url: str, name: str, key: str, timeout: float, is_base: bool) -> None:
-        import openai
-
-        self.url, self.name, self.is_base = url, name, is_base
-        self._openai = openai
-        self._client = openai.OpenAI(
-            base_url=url,
-            api_key=key or "none",
-            timeout=timeout,
-            max_retries=1,
-            http_client=openai.DefaultHttpxClient(trust_env=False),
-        )
-        self.tokens = 0
-
-    def _ask(self, prompt: str, tokens: int, top: int | None) -> Any:
-        common: dict[str, Any] = {"model": self.name, "max_tokens": tokens, "temperature": 0}
-        try:
-            if self.is_base:
-                common |= {"logprobs": top} if top else {"stop": ["\n\n"]}
-                answer = self._client.completions.create(prompt=prompt, **common)
-            else:
-                common |= {"logprobs": True, "top_logprobs": CHAT_TOP} if top else {}
-                messages: list[Any] = [{"role": "user", "content": prompt}]
-                answer = self._client.chat.completions.create(messages=messages, **common)
-        except self._openai.APIConnectionError:
-            raise GeneratorUnavailable(f"Le serveur de modèles {self.url} est injoignable.") from None
-        except self._openai.OpenAIError:
-            if top:
-                return None
-            raise GeneratorError(f"Le serveur de modèles {self.url} refuse la demande.") from None
-        if answer.usage:
-            self.tokens += answer.usage.total_tokens
-        return answer.choices[0] if answer.choices else None
-
-    def write(self, prompt: str, tokens: int) -> str:
-        """The greedy answer."""
-        choice = self._ask(prompt, tokens, None)
-        if choice is None:
-            return ""
-        return (choice.text if self.is_base else choice.message.content) or ""
-
-    def letter(self, prompt: str) -> str | None:
-        """The most probable letter, or None without probabilities, or without a letter among them."""
-        choice = self._ask(prompt, 1, TOP)
-        found = dict.fromkeys(LETTERS, 0.0)
-        for token, logarithm in _first_tokens(choice):
-            if token.strip() in found:
-                found[token.strip()] += math.exp(logarithm)
-        best = max(found, key=found.__getitem__)
-        return best if found[best] > 0 else None
-
-    def close(self) -> None:
-        self._client.close()
-
-
-def _first_tokens(choice: Any) -> Iterator[tuple[str, float]]:
-    """First tokens and their log-probabilities, in either shape that servers give them."""
-    given = choice.logprobs if choice is not None else None
-    if given is None:
-        return
-    if content := getattr(given, "content", None):
-        first = content[0] if isinstance(content[0], dict) else content[0].model_dump()
-        for entry in first["top_logprobs"]:
-            yield entry["token"], entry["logprob"]
-    elif getattr(given, "top_logprobs", None):
-        yield from given.top_logprobs[0].items()
-
-
-def ask(
-    model: Model, task_name: str, questions: Sequence[dict[str, Any]]
-) -> tuple[Array, list[dict[str, Any]]]:
-    """Rows of counts and answers, one a question."""
-    task, _ = read_task(task_name)
-    rows, answers = [], []
-    for question in questions:
-        prompt = prompt_of(task, question)
-        right = letters(question)
-        written = model.write(prompt, 24).strip().split("\n")[0]
-        scores = exact_match(question, [written])
-        chosen = model.letter(prompt) if task["output_type"] == "multiple_choice" else None
-        given = parse(written)
-        rows.append(
-            [1, scores["exact_match"], scores["hamming"], given is None, chosen == right, chosen is not None]
-        )
-        answers.append(
-            {"id": question["id"], "right": right, "given": sorted(given or ()), "likelihood": chosen}
-        )
-    return np.array(rows, float), answers
-
-
-def figures(sums: Array) -> dict[str, Array]:
-    """Figures from sums of rows, shape (..., columns)."""
-    column = {name: sums[..., number] for number, name in enumerate(COLUMNS)}
-    return {
-        "exact_match": ratio(column["right"], column["questions"]),
-        "hamming": ratio(column["hamming"], column["questions"]),
-        "invalid": ratio(column["invalid"], column["questions"]),
-        "likelihood_accuracy": ratio(
-            column["likelihood_right"], np.where(column["likelihood_asked"] > 0, column["questions"], 0)
-        ),
-    }
-
-
-def evaluate_questions(
-    model: Model, path: Path, task_name: str, limit: int | None = None, seed: int = 0, count: int = DRAWS
-) -> dict[str, Any]:
-    """FrenchMedMCQA: figures with intervals over questions.
+def load_task(name: str, data: Path | None, shots: int = 0) -> Any:
+    """A task of lm-eval, its rows from ``data`` where they are there, else from their public home.
 
     Raises:
-        UsageError: no question.
+        UsageError: the rows are nowhere, are not of the schema, or there is none to give as example.
     """
-    task, digest = read_task(task_name)
-    found: Any = read_questions(path)
-    if task["output_type"] == "multiple_choice":
-        found = (question for question in found if len(question["correct_answers"]) == 1)
-    questions = list(islice(found, limit))
-    if not questions:
-        raise UsageError(f"« {path} » ne contient aucune question de ce type.")
-    started = time.monotonic()
-    rows, answers = ask(model, task_name, questions)
-    elapsed = time.monotonic() - started
-    estimates = bootstrap(rows, figures, seed, count)
-    return {
-        "format": "partages-model-evaluation/1",
+    config, _ = read_task(name)
+    from datasets import Dataset, DatasetDict
+    from lm_eval.api.task import ConfigurableTask
+
+    config = {**config, "metadata": dict(config.get("metadata") or {})}
+    rows = splits_for(name, data) if data else None
+    if rows:
+        loaded = DatasetDict({split: Dataset.from_list(found) for split, found in rows.items()})
+        config["custom_dataset"] = lambda **_: loaded
+        for key in ("training_split", "validation_split", "test_split", "fewshot_split"):
+            if config.get(key) not in rows:
+                config[key] = None
+        if not config["test_split"] and not config["validation_split"]:  # what there is, is what is asked
+            config["test_split"] = next(iter(rows))
+    if shots and not config.get("fewshot_split"):
+        raise UsageError(f"« {name} » : il n'y a pas d'exemples à donner (partie « train » absente).")
+    try:
+        task = ConfigurableTask(config=config)
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError):
+        if rows:
+            raise UsageError(
+                f"« {data} » : les lignes n'ont pas les champs que lit « {name} » "
+                f"({config['metadata'].get('origin', '')})."
+            ) from None
+        raise _unreachable(name, config) from None
+    except Exception:  # a dozen types from datasets, the Hub's client and the network
+        raise _unreachable(name, config) from None
+    if not len(task.eval_docs):
+        raise UsageError(f"« {name} » : aucune question de ce type dans « {data} ».")
+    return task
+
+
+def _unreachable(name: str, config: Mapping[str, Any]) -> UsageError:
+    return UsageError(
+        f"Les données de « {name} » ne sont pas ici et leur adresse publique ({config.get('dataset_path')}) ne les "
+        f"a pas données : téléchargez-les et donnez --data DOSSIER, avec DOSSIER/{name}.jsonl."
+    )
+
+
+# ---- figures
+
+
+def estimate(items: Sequence[Any], aggregate: Any, seed: int, count: int) -> Estimate:
+    """A figure of lm-eval with the percentile interval over documents.
+
+    ``aggregate`` is lm-eval's function from the items of all documents to the figure. Means and ratios of sums are
+    drawn as sums; others (correlation of ranks) are computed again at each draw.
+    """
+    kind = aggregate.__name__
+    rows = _additive(items, kind)
+    if rows is not None:
+
+        def figure(sums: Array) -> dict[str, Array]:
+            top, bottom = sums[..., 0], sums[..., 1]
+            value = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
+            return {"": np.exp2(value) if kind == "weighted_perplexity" else value}
+
+        return bootstrap(rows, figure, seed, count)[""]
+    value = float(aggregate(items))
+    if len(items) < 2:
+        return Estimate(None if math.isnan(value) else value, None, None)
+    drawn = [
+        aggregate([items[place] for place in np.repeat(np.arange(len(items)), weights.astype(int)).tolist()])
+        for block in draws(len(items), seed, count)
+        for weights in block
+    ]
+    return Estimate(None if math.isnan(value) else value, *(interval(np.array(drawn)) or (None, None)))
+
+
+def _additive(items: Sequence[Any], kind: str) -> Array | None:
+    if kind == "mean":
+        return np.array([[float(item), 1.0] for item in items])
+    if kind == "f1_micro":
+        return np.array([[2.0 * right, found + true] for right, found, true in items])
+    if kind in ("bits_per_byte", "weighted_perplexity"):
+        return np.array([[-value / math.log(2), size] for value, size in items])
+    return None
+
+
+@dataclass
+class Model:
+    """What is measured: a server, its name, and what else gives the likelihood of whole texts."""
+
+    server: Server
+    name: str
+    engine: str
+    rolling: Any = None
+
+
+def evaluate_tasks(
+    model: Model,
+    names: Sequence[str],
+    *,
+    data: Path | None = None,
+    shots: int = 0,
+    limit: int | None = None,
+    seed: int = 0,
+    count: int = DRAWS,
+    energy: bool = True,
+) -> dict[str, Any]:
+    """Run tasks under lm-eval.
+
+    Args:
+        data: folder or file of rows (``local_rows``); without it, and for what it lacks, the public homes.
+        shots: examples before each question, drawn from the training rows.
+        limit: first documents of each task.
+
+    Raises:
+        UsageError, GeneratorError: nothing is scored.
+    """
+    require_lm_eval()
+    from lm_eval.evaluator import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    from partages.evaluation.lm import ServerLM
+
+    with _quiet():
+        tasks = [load_task(name, data, shots) for name in names]
+        total = sum(_requests(task, limit) for task in tasks)
+        with progress_bar(total) as advance, measured(energy) as cost:
+            found = simple_evaluate(
+                model=ServerLM(model.server, model.rolling, advance),
+                tasks=tasks,
+                num_fewshot=shots,
+                limit=limit,
+                bootstrap_iters=0,
+                fewshot_random_seed=1234,
+                task_manager=TaskManager(include_defaults=False),
+            )
+    assert found
+    result: dict[str, Any] = {
+        "format": FORMAT,
         "model": model.name,
-        "task": task_name,
-        "questions": len(questions),
-        "figures": {name: estimate.as_json() for name, estimate in estimates.items()},
-        "answers": answers,
-        "cost": {"seconds": round(elapsed, 3), "tokens": model.tokens},
-        "provenance": {
-            "partages": __version__,
-            "prompt_sha256": digest,
-            "data_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        },
+        "engine": model.engine,
+        "shots": shots,
+        "seed": seed,
+        "draws": count,
+        "tasks": {},
+        "answers": {},
+    }
+    for task, name in zip(tasks, names, strict=True):
+        samples = sorted(found["samples"][name], key=lambda sample: sample["doc_id"])
+        aggregations, better = task.aggregation(), task.higher_is_better()
+        metadata = task.config.metadata or {}
+        hashes = [sample["doc_hash"] for sample in samples]
+        result["tasks"][name] = {
+            "documents": len(samples),
+            "figures": {
+                metric: estimate(
+                    [sample[metric] for sample in samples], aggregations[metric], seed, count
+                ).as_json()
+                for metric in aggregations
+            },
+            "higher_is_better": {metric: bool(better[metric]) for metric in aggregations},
+            "version": metadata.get("version"),
+            "prompt_sha256": read_task(name)[1],
+            "data_sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(),
+            "split": task.config.test_split or task.config.validation_split,
+            **{key: metadata.get(key) for key in ("origin", "licence", "contamination")},
+        }
+        result["answers"][name] = [
+            {
+                "document": sample["doc_hash"],
+                "target": sample["target"],
+                "given": _given(sample["filtered_resps"]),
+                "scores": {metric: sample[metric] for metric in aggregations},
+            }
+            for sample in samples
+        ]
+    result["cost"] = {**cost, "tokens": model.server.tokens, "cut_prompts": model.server.cut}
+    result["provenance"] = {
+        "partages": __version__,
+        "lm_eval": version("lm_eval"),
+        "datasets": version("datasets"),
+        "numpy": np.__version__,
+        "likelihoods": "torch" if model.rolling else model.server._way,
+    }
+    return result
+
+
+def _requests(task: Any, limit: int | None) -> int:
+    documents = min(limit or len(task.eval_docs), len(task.eval_docs))
+    each = len(task.doc_to_choice(task.eval_docs[0])) if task.OUTPUT_TYPE == "multiple_choice" else 1
+    return documents * each
+
+
+def _given(answers: Any) -> Any:
+    """What the model answered: a text, a log-probability, or those of each choice."""
+    plain = [item[0] if isinstance(item, list | tuple) else item for item in answers]
+    return plain[0] if len(plain) == 1 else plain
+
+
+def compare_models(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Paired differences, first minus second, over the same questions; McNemar where an answer is right or wrong.
+
+    Raises:
+        UsageError: no task in common, or not the same prompts, examples or questions.
+    """
+    names = [name for name in first["tasks"] if name in second["tasks"]]
+    if not names:
+        raise UsageError("Les deux résultats n'ont aucune tâche en commun : ils ne se comparent pas.")
+    if first["shots"] != second["shots"]:
+        raise UsageError("Les deux résultats n'ont pas le même nombre d'exemples (--shots).")
+    out: dict[str, Any] = {"format": FORMAT, "models": [first["model"], second["model"]], "tasks": {}}
+    for name in names:
+        ours, theirs = first["tasks"][name], second["tasks"][name]
+        for key, said in (("prompt_sha256", "les mêmes consignes"), ("data_sha256", "les mêmes questions")):
+            if ours[key] != theirs[key]:
+                raise UsageError(
+                    f"« {name} » : les deux résultats n'ont pas {said}, ils ne se comparent pas."
+                )
+        differences, right = {}, {}
+        for metric, kind in _kinds(name).items():
+            sides = [
+                _additive([answer["scores"][metric] for answer in result["answers"][name]], kind)
+                for result in (first, second)
+            ]
+            if sides[0] is None or sides[1] is None:
+                continue
+
+            def figure(sums: Array) -> dict[str, Array]:
+                return {"": sums[..., 0] / sums[..., 1]}
+
+            found = difference(sides[0], sides[1], figure, int(first["seed"]), int(first["draws"]))
+            differences[metric] = found[""].as_json()
+            if metric in ("acc", "exact_match"):
+                right = mcnemar(sides[0][:, 0] > 0, sides[1][:, 0] > 0)
+        out["tasks"][name] = {
+            "documents": ours["documents"],
+            "differences": differences,
+            "mcnemar": right or None,
+        }
+    return out
+
+
+def _kinds(name: str) -> dict[str, str]:
+    """How each metric of a task is aggregated."""
+    config, _ = read_task(name)
+    return {
+        entry["metric"]: getattr(entry["aggregation"], "__name__", entry["aggregation"])
+        for entry in config["metric_list"]
+        if entry["metric"] != "byte_perplexity"
     }
 
 
@@ -261,14 +415,19 @@ def bits_per_character(settings: Settings, paths: Sequence[Path], most: int | No
         UsageError: a text cannot be read.
         GeneratorUnavailable: the model cannot be started.
     """
-    if is_installed() and (found := _bits_by_torch(settings, paths, most)):
+    if found := _bits_by_torch(settings, paths, most):
         return found
     return _bits_by_llama_cpp(settings, paths, most or MAX_CHARACTERS)
 
 
-def _bits_by_torch(settings: Settings, paths: Sequence[Path], most: int | None) -> dict[str, Any] | None:
-    """None where the architecture is not one that torch is taught here."""
-    from partages.models.catalogue import EMBEDDED_NAME
+def torch_reader(settings: Settings) -> tuple[Any, Any] | None:
+    """What cuts a text into windows of tokens, and what gives the bits of one; None where torch cannot.
+
+    With the extra ``train`` and a Gemma 3 or Llama file. Each window begins with the token of beginning; without
+    one, the first token of each is given and not counted.
+    """
+    if not is_installed():
+        return None
     from partages.models.embedded import model_path
     from partages.models.gguf_file import read_weights
     from partages.training.measure import window_bits
@@ -276,50 +435,68 @@ def _bits_by_torch(settings: Settings, paths: Sequence[Path], most: int | None) 
     from partages.training.rows import windows
     from partages.training.vocabulary import build_tokenizer
 
-    texts = {str(path): read_text(path, most) for path in paths}
-    path = model_path(settings)
     try:
-        weights = read_weights(path)
+        weights = read_weights(model_path(settings))
         network, tokenizer = build(weights), build_tokenizer(weights)
     except UsageError:
         return None
     network.eval()
     start = weights.token_id("bos")
-    room, shortest = (WINDOW, 2) if start is None else (WINDOW + 1, 1)  # a first token is not predicted
-    pieces = {name: list(windows([text], tokenizer, room, start, shortest)) for name, text in texts.items()}
+    room, shortest = (WINDOW, 2) if start is None else (WINDOW + 1, 1)
+
+    def cut(text: str) -> list[Any]:
+        return list(windows([text], tokenizer, room, start, shortest))
+
+    return cut, lambda piece: window_bits(network, piece)
+
+
+def whole_by_torch(settings: Settings) -> Any:
+    """Natural logarithm of a text's probability, as a function; None where torch cannot."""
+    reader = torch_reader(settings)
+    if reader is None:
+        return None
+    cut, bits = reader
+    return lambda text: -math.log(2) * sum(bits(piece) for piece in cut(text))
+
+
+def _bits_by_torch(settings: Settings, paths: Sequence[Path], most: int | None) -> dict[str, Any] | None:
+    """None where the architecture is not one that torch is taught here."""
+    from partages.models.catalogue import EMBEDDED_NAME
+
+    texts = {str(path): read_text(path, most) for path in paths}
+    reader = torch_reader(settings)
+    if reader is None:
+        return None
+    cut, window_bits = reader
+    pieces = {name: cut(text) for name, text in texts.items()}
     measures: dict[str, Any] = {}
     with progress_bar(sum(map(len, pieces.values()))) as advance:
         for name, text in texts.items():
             bits = 0.0
             for piece in pieces[name]:
-                bits += window_bits(network, piece)
+                bits += window_bits(piece)
                 advance()
             tokens = sum(len(piece) - 1 for piece in pieces[name])
             measures[name] = _shares(bits, tokens, len(text), len(text.encode()))
-    return _bits_result(path.stem if settings.model_file else EMBEDDED_NAME, "torch", measures)
+    model = settings.model_file.stem if settings.model_file else EMBEDDED_NAME
+    return _bits_result(model, "torch", measures)
 
 
 def _bits_by_llama_cpp(settings: Settings, paths: Sequence[Path], most: int) -> dict[str, Any]:
-    import httpx2
-
     from partages.models.embedded import EmbeddedGenerator
 
     texts = {str(path): read_text(path, most) for path in paths}
     generator = EmbeddedGenerator(settings)
+    server = server_of(generator, settings)
     measures: dict[str, Any] = {}
     try:
-        with httpx2.Client(
-            base_url=generator.url.removesuffix("/v1"),
-            headers={"Authorization": f"Bearer {generator.api_key}"},
-            trust_env=False,
-            timeout=settings.generator_timeout,
-        ) as client:
-            for name, text in texts.items():
-                bits, tokens = _bits(client, text)
-                measures[name] = _shares(bits, tokens, len(text), len(text.encode()))
-    except (httpx2.HTTPError, KeyError, IndexError, ValueError):
+        for name, text in texts.items():
+            value, tokens = server.forced_text(text)
+            measures[name] = _shares(-value / math.log(2), tokens, len(text), len(text.encode()))
+    except (KeyError, IndexError):
         raise GeneratorError("Le modèle intégré n'a pas donné les probabilités demandées.") from None
     finally:
+        server.close()
         generator.close()
     return _bits_result(generator.name, "llama.cpp", measures)
 
@@ -347,33 +524,15 @@ def _shares(bits: float, tokens: int, characters: int, size: int) -> dict[str, f
     }
 
 
-def _bits(client: Any, text: str) -> tuple[float, int]:
-    whole = client.post("/tokenize", json={"content": text, "add_special": True}).json()["tokens"]
-    bare = client.post("/tokenize", json={"content": text, "add_special": False}).json()["tokens"]
-    start = whole[: len(whole) - len(bare)] or bare[:1]
-    tokens = bare if whole != bare else bare[1:]
-    bits = 0.0
-    for first in range(0, len(tokens), WINDOW):
-        window = tokens[first : first + WINDOW]
-        for place, token in enumerate(window):
-            bits += token_bits(client, [*start, *window[:place]], token)
-    return bits, len(tokens)
+def server_of(generator: Any, settings: Settings) -> Server:
+    """An embedded generator as a server to measure."""
+    from partages.models.embedded import CONTEXT_TOKENS
 
-
-def token_bits(client: Any, before: Sequence[int], token: int) -> float:
-    """Minus the base-2 logarithm of a token's probability after others, before any sampling rule."""
-    answer = client.post(
-        "/completion",
-        json={
-            "prompt": list(before),
-            "n_predict": 1,
-            "n_probs": 1,
-            "temperature": 0,
-            "logit_bias": [[token, 1e6]],
-            "cache_prompt": True,
-            "post_sampling_probs": False,
-        },
-    ).json()["completion_probabilities"][0]
-    if answer["id"] != token:
-        raise ValueError("another token was drawn")
-    return float(-answer["logprob"] / math.log(2))
+    return Server(
+        generator.url,
+        generator.name,
+        api_key=generator.api_key,
+        timeout=settings.generator_timeout,
+        is_base=generator.is_base,
+        context=CONTEXT_TOKENS,
+    )

