@@ -48,13 +48,46 @@ def test_two_annotators_by_hand() -> None:
     assert found["entity_f1_overlap"].value == pytest.approx(2 * 2 / 5)
     # characters: 16 of 20 agree; chance (11 * 15 + 6 * 5 + 3 * 0) / 400
     assert found["cohen_kappa"].value == pytest.approx((0.8 - 195 / 400) / (1 - 195 / 400))
-    assert [(d["id"], d["only"]) for d in agreement.disagreements(one, other)] == [
-        ("a", "B"),
-        ("a", "A"),
-        ("b", "A"),
+    listed = agreement.disagreements({"A": one, "B": other})
+    assert [(d["id"], d["by"], d["not_by"]) for d in listed] == [
+        ("a", ["B"], ["A"]),
+        ("a", ["A"], ["B"]),
+        ("b", ["A"], ["B"]),
     ]
     same = agreement.agreement(texts, one, one)
     assert {estimate.value for estimate in same.values()} == {1.0}
+
+
+def test_three_annotators_agree_as_krippendorff_says() -> None:
+    import krippendorff
+
+    chance = random.Random(4)
+    texts = {f"d{n}": "x" * 20 for n in range(6)}
+    people = {
+        who: {
+            name: [Span(5 * n, 5 * n + chance.randint(1, 5), chance.choice(["Nom", "Ville"])) for n in range(4) if chance.random() < 0.7]
+            for name in texts
+            if who != "C" or name != "d0"  # one did not open a document
+        }
+        for who in "ABC"
+    }  # fmt: skip
+    data = []
+    for side in people.values():
+        row: list[float] = []
+        for name in texts:
+            painted = [0.0] * 20 if name in side else [np.nan] * 20
+            for span in side.get(name, ()):
+                painted[span.start : span.end] = [1.0 if span.label == "Nom" else 2.0] * (
+                    span.end - span.start
+                )
+            row += painted
+        data.append(row)
+    expected = krippendorff.alpha(reliability_data=np.array(data), level_of_measurement="nominal")
+    found = agreement.agreement_of(texts, people)
+    assert found["krippendorff_alpha"].value == pytest.approx(expected)
+    assert found["krippendorff_alpha"].low < expected < found["krippendorff_alpha"].high
+    pairs = [agreement.agreement(texts, people["A"], people["B"])]
+    assert 0 <= pairs[0]["entity_f1_exact"].value <= pairs[0]["entity_f1_overlap"].value <= 1
 
 
 @pytest.fixture
@@ -91,3 +124,40 @@ def test_agreement_command(files: Path) -> None:
         cli, ["evaluate", "agreement", str(files / "g.jsonl"), str(files / "g.jsonl"), "--format", "json"]
     )
     assert json.loads(found.output)["figures"]["cohen_kappa"]["value"] == 1
+
+
+def test_the_leaderboard_of_several_runs(files: Path, tmp_path: Path) -> None:
+    lines = (files / "p.jsonl").read_text().splitlines()
+    worse = [json.dumps({**json.loads(line), "spans": []}) for line in lines]
+    (files / "q.jsonl").write_text("\n".join(worse) + "\n")
+    for name in "pq":
+        found = CliRunner().invoke(
+            cli,
+            ["evaluate", "usecase", "pseudonymise", "--gold", str(files / "g.jsonl"), "--predictions",
+             str(files / f"{name}.jsonl"), "--draws", "100", "-o", str(tmp_path / f"moteur-{name}.json")],
+            catch_exceptions=False,
+        )  # fmt: skip
+        assert found.exit_code == 0
+    CliRunner().invoke(
+        cli,
+        ["evaluate", "report", str(tmp_path / "moteur-q.json"), str(tmp_path / "moteur-p.json"), "-o", str(tmp_path / "c.html")],
+        catch_exceptions=False,
+    )  # fmt: skip
+    html = (tmp_path / "c.html").read_text(encoding="utf-8")
+    ranking = html[: html.index("Moteur moteur-")]
+    assert ranking.index("moteur-p") < ranking.index("moteur-q")
+    assert "Classement" in html
+
+
+def test_errors_are_shown_when_asked_and_only_then(files: Path) -> None:
+    shown = evaluate("pseudonymise", files / "g.jsonl", predictions=files / "p.jsonl", count=100, examples=3)
+    assert [example["id"] for example in shown["examples"]] == ["d0", "d4", "d8"]
+    assert shown["examples"][0]["errors"] == [
+        {"error": "manqué", "label": "Nom", "before": "Madame ", "text": "Morvan", "after": " va bien."}
+    ]
+    html = page([shown])
+    assert "Madame [Morvan] va bien." in html
+    assert "ne doit pas sortir" in html
+    kept_in = evaluate("pseudonymise", files / "g.jsonl", predictions=files / "p.jsonl", count=100)
+    assert "examples" not in kept_in
+    assert "Morvan" not in json.dumps(kept_in)

@@ -6,6 +6,7 @@ Intervals draw documents.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -66,46 +67,58 @@ def _coincidences(unit: Sequence[Hashable | None], labels: Sequence[Hashable]) -
     return np.asarray((np.outer(counts, counts) - np.diag(counts)).ravel() / (given - 1))
 
 
-def agreement(
-    texts: Mapping[str, str],
-    one: Mapping[str, Sequence[Span]],
-    other: Mapping[str, Sequence[Span]],
-    seed: int = 0,
-) -> dict[str, Estimate]:
-    """Two annotators' spans of the same documents, with intervals.
+Spans = Mapping[str, Sequence[Span]]
 
-    Kappa and alpha compare the label of each character that is not blank, ``O`` outside of spans; they
-    overstate agreement on rare entities, which is why F1 comes first.
+
+def agreement(texts: Mapping[str, str], one: Spans, other: Spans, seed: int = 0) -> dict[str, Estimate]:
+    """Two annotators' spans of the same documents, with intervals; see ``agreement_of``."""
+    return agreement_of(texts, {"A": one, "B": other}, seed)
+
+
+def agreement_of(texts: Mapping[str, str], people: Mapping[str, Spans], seed: int = 0) -> dict[str, Estimate]:
+    """Several annotators' spans, with intervals over documents. A document that one did not open is left out of theirs.
+
+    F1 and kappa sum over all pairs of annotators; alpha takes all at once. Kappa and alpha compare the label of
+    each character that is not blank, ``O`` outside of spans; they overstate agreement on rare entities, which is why
+    F1 comes first.
     """
-    labels = sorted({s.label for side in (one, other) for found in side.values() for s in found})
+    labels = sorted({s.label for side in people.values() for found in side.values() for s in found})
     names = ["", *labels]
     width = len(names)
     rows = []
     for name in sorted(texts):
-        left, right = one.get(name, ()), other.get(name, ())
-        exact = {(s.start, s.end, s.label) for s in left} & {(s.start, s.end, s.label) for s in right}
-        overlap = sum(
-            matched([s for s in left if s.label == label], [s for s in right if s.label == label])
-            for label in labels
-        )
         kept = np.array([not c.isspace() for c in texts[name]], bool)
-        a, b = (_paint(side, len(texts[name]), names)[kept] for side in (left, right))
-        table = np.bincount(a * width + b, minlength=width * width).reshape(width, width).astype(float)
-        counts = np.array([len(left) + len(right), 2 * len(exact), 2 * overlap], float)
-        rows.append(np.concatenate([counts, table.ravel()]))
+        sides = [side[name] for side in people.values() if name in side]
+        painted = [_paint(side, len(texts[name]), names)[kept] for side in sides]
+        counts, table = np.zeros(3), np.zeros((width, width))
+        for left, right in combinations(range(len(sides)), 2):
+            counts += _shared(sides[left], sides[right], labels)
+            table += np.bincount(painted[left] * width + painted[right], minlength=width * width).reshape(
+                width, width
+            )
+        # one pair of values in n - 1 of those that a character's n values make (Krippendorff 2011)
+        both = (table + table.T) / max(len(sides) - 1, 1)
+        rows.append(np.concatenate([counts, table.ravel(), both.ravel()]))
 
     def figures(sums: Array) -> dict[str, Array]:
-        table = sums[..., 3:]
-        square = table.reshape(*table.shape[:-1], width, width)
-        both = (square + np.swapaxes(square, -1, -2)).reshape(table.shape)
+        cells = width * width
         return {
             "entity_f1_exact": ratio(sums[..., 1], sums[..., 0]),
             "entity_f1_overlap": ratio(sums[..., 2], sums[..., 0]),
-            "cohen_kappa": _kappa(table, width),
-            "krippendorff_alpha": _alpha(both, width),
+            "cohen_kappa": _kappa(sums[..., 3 : 3 + cells], width),
+            "krippendorff_alpha": _alpha(sums[..., 3 + cells :], width),
         }
 
     return bootstrap(np.array(rows), figures, seed)
+
+
+def _shared(left: Sequence[Span], right: Sequence[Span], labels: Sequence[str]) -> Array:
+    exact = {(s.start, s.end, s.label) for s in left} & {(s.start, s.end, s.label) for s in right}
+    overlap = sum(
+        matched([s for s in left if s.label == label], [s for s in right if s.label == label])
+        for label in labels
+    )
+    return np.array([len(left) + len(right), 2 * len(exact), 2 * overlap], float)
 
 
 def _paint(spans: Sequence[Span], length: int, names: Sequence[str]) -> np.ndarray:
@@ -115,14 +128,20 @@ def _paint(spans: Sequence[Span], length: int, names: Sequence[str]) -> np.ndarr
     return painted
 
 
-def disagreements(
-    one: Mapping[str, Sequence[Span]], other: Mapping[str, Sequence[Span]]
-) -> list[dict[str, object]]:
-    """Spans that only one annotator has, or that both have otherwise: places and labels, no text."""
+def disagreements(people: Mapping[str, Spans]) -> list[dict[str, object]]:
+    """Spans that some annotators of a document have and others do not: places, labels and names, no text."""
     out: list[dict[str, object]] = []
-    for name in sorted({*one, *other}):
-        sides = [{(s.start, s.end, s.label) for s in side.get(name, ())} for side in (one, other)]
-        for start, end, label in sorted(sides[0] ^ sides[1]):
-            who = "A" if (start, end, label) in sides[0] else "B"
-            out.append({"id": name, "start": start, "end": end, "label": label, "only": who})
+    for name in sorted({name for side in people.values() for name in side}):
+        sides = {
+            who: {(s.start, s.end, s.label) for s in side[name]}
+            for who, side in people.items()
+            if name in side
+        }
+        for start, end, label in sorted(set().union(*sides.values()) if sides else ()):
+            by = [who for who, found in sides.items() if (start, end, label) in found]
+            if len(by) < len(sides):
+                others = [who for who in sides if who not in by]
+                out.append(
+                    {"id": name, "start": start, "end": end, "label": label, "by": by, "not_by": others}
+                )
     return out

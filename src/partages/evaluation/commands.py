@@ -1,12 +1,16 @@
 """``partages evaluate ...`` and ``partages site ...``."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from partages.errors import UsageError
+from partages.evaluation.annotation_commands import (
+    agreement_command,
+    corrections_command,
+    preannotate_command,
+)
 from partages.evaluation.console import FILE, FORMAT, dump, line, percent, read_json, write
 from partages.evaluation.model_commands import metric_line, model_command, tasks_command
 from partages.evaluation.site_commands import site
@@ -202,56 +206,8 @@ def report_command(results: tuple[Path, ...], output: Path) -> None:
         raise UsageError("Un de ces fichiers n'est pas un résultat de « partages evaluate ».") from None
 
 
-@evaluate.command("agreement", help="Accord entre deux annotateurs sur les mêmes documents.")
-@click.argument("first", metavar="A", type=FILE)
-@click.argument("second", metavar="B", type=FILE)
-@click.option("--disagreements", type=FILE, help="Liste des désaccords, en JSON : positions et catégories.")
-@FORMAT
-def agreement_command(first: Path, second: Path, disagreements: Path | None, output_format: str) -> None:
-    """Print agreement with intervals."""
-    from partages.documents import Span
-    from partages.evaluation import agreement as measure
-    from partages.evaluation.gold import read_gold, same_text
-
-    sides: list[dict[str, list[Span]]] = []
-    texts: list[dict[str, str]] = []
-    for path in (first, second):
-        cases = list(read_gold(path))
-        texts.append({case.id: case.text for case in cases})
-        found = {}
-        for case in cases:
-            given = case.fields.get("spans")
-            if not isinstance(given, list):
-                raise UsageError(f"« {path} », document « {case.id} » : il manque « spans ».")
-            labels = sorted({str(item.get("label")) for item in given if isinstance(item, dict)})
-            found[case.id] = _spans(given, case.text, labels, f"« {path.name} », « {case.id} »")
-        sides.append(found)
-    if texts[0].keys() != texts[1].keys():
-        raise UsageError("Les deux annotateurs n'ont pas les mêmes documents : donnez les mêmes exports.")
-    for name, text in texts[0].items():
-        same_text(text, texts[1][name], (), f"« {second.name} », « {name} »")
-    found_agreement = measure.agreement(texts[0], sides[0], sides[1])
-    listed = measure.disagreements(sides[0], sides[1])
-    result = {
-        "documents": len(texts[0]),
-        "disagreements": len(listed),
-        "figures": {name: estimate.as_json() for name, estimate in found_agreement.items()},
-    }
-    if disagreements:
-        write(disagreements, json.dumps(listed, ensure_ascii=False, indent=1))
-    if output_format == "json":
-        click.echo(dump(result))
-        return
-    click.echo(f"{len(texts[0])} documents, {len(listed)} passages en désaccord")
-    for name, estimate in found_agreement.items():
-        click.echo(line(name, estimate.as_json()))
-
-
-def _spans(given: list[Any], text: str, labels: list[str], where: str) -> list[Any]:
-    from partages.evaluation.gold import read_spans
-
-    return read_spans(given, text, labels, where)
-
-
 evaluate.add_command(model_command)
 evaluate.add_command(tasks_command)
+evaluate.add_command(agreement_command)
+evaluate.add_command(preannotate_command)
+evaluate.add_command(corrections_command)

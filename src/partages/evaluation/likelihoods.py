@@ -60,7 +60,7 @@ class Server:
         )
         self._native = httpx2.Client(
             base_url=url.removesuffix("/").removesuffix("/v1"),
-            headers={"Authorization": f"Bearer {api_key}"},
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             trust_env=False,
             timeout=timeout,
         )
