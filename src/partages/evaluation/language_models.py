@@ -43,6 +43,8 @@ from partages.training import is_installed
 FORMAT = "partages-model-evaluation/2"
 DEFAULT = ("frenchmedmcqa_single", "frenchmedmcqa_multiple", "morfitt")
 """Tasks measured when none is named: those whose data is most often at hand."""
+FEWSHOT_SEED = 1234
+"""That of lm-eval, so that its command line draws the same examples."""
 MAX_CHARACTERS = 4000
 """Of each text, where llama.cpp gives one probability a request; torch reads whole texts."""
 
@@ -139,7 +141,11 @@ def load_task(name: str, data: Path | None, shots: int = 0) -> Any:
     config = {**config, "metadata": dict(config.get("metadata") or {})}
     rows = splits_for(name, data) if data else None
     if rows:
-        loaded = DatasetDict({split: Dataset.from_list(found) for split, found in rows.items()})
+        process = config.pop("process_docs", None) or (lambda dataset: dataset)
+        try:
+            loaded = DatasetDict({split: process(Dataset.from_list(found)) for split, found in rows.items()})
+        except Exception:  # whatever a row of another schema makes pyarrow or the task raise
+            raise _other_schema(name, data, config) from None
         config["custom_dataset"] = lambda **_: loaded
         for key in ("training_split", "validation_split", "test_split", "fewshot_split"):
             if config.get(key) not in rows:
@@ -152,16 +158,21 @@ def load_task(name: str, data: Path | None, shots: int = 0) -> Any:
         task = ConfigurableTask(config=config)
     except (KeyError, ValueError, TypeError, IndexError, AttributeError):
         if rows:
-            raise UsageError(
-                f"« {data} » : les lignes n'ont pas les champs que lit « {name} » "
-                f"({config['metadata'].get('origin', '')})."
-            ) from None
+            if not any(len(found) for found in loaded.values()):
+                raise UsageError(f"« {name} » : aucune question de ce type dans « {data} ».") from None
+            raise _other_schema(name, data, config) from None
         raise _unreachable(name, config) from None
     except Exception:  # a dozen types from datasets, the Hub's client and the network
         raise _unreachable(name, config) from None
     if not len(task.eval_docs):
         raise UsageError(f"« {name} » : aucune question de ce type dans « {data} ».")
     return task
+
+
+def _other_schema(name: str, data: Path | None, config: Mapping[str, Any]) -> UsageError:
+    return UsageError(
+        f"« {data} » : les lignes n'ont pas les champs que lit « {name} » ({config['metadata'].get('origin', '')})."
+    )
 
 
 def _unreachable(name: str, config: Mapping[str, Any]) -> UsageError:
@@ -243,23 +254,22 @@ def evaluate_tasks(
         UsageError, GeneratorError: nothing is scored.
     """
     require_lm_eval()
-    from lm_eval.evaluator import simple_evaluate
-    from lm_eval.tasks import TaskManager
+    from lm_eval.evaluator import evaluate
 
     from partages.evaluation.lm import ServerLM
 
     with _quiet():
         tasks = [load_task(name, data, shots) for name in names]
+        for task in tasks:
+            task.set_config("num_fewshot", shots)
+            task.set_fewshot_seed(FEWSHOT_SEED)
         total = sum(_requests(task, limit) for task in tasks)
         with progress_bar(total) as advance, measured(energy) as cost:
-            found = simple_evaluate(
-                model=ServerLM(model.server, model.rolling, advance),
-                tasks=tasks,
-                num_fewshot=shots,
+            found = evaluate(
+                ServerLM(model.server, model.rolling, advance),
+                {"tasks": dict(zip(names, tasks, strict=True)), "groups": {}, "group_map": {}},
                 limit=limit,
                 bootstrap_iters=0,
-                fewshot_random_seed=1234,
-                task_manager=TaskManager(include_defaults=False),
             )
     assert found
     result: dict[str, Any] = {
