@@ -199,3 +199,206 @@ def test_sample_command_repeats_itself(tmp_path: Path) -> None:
     assert first == invoke("site", "sample", table, "--size", 12, "--how", "balanced", "--seed", 4)
     chosen = [line.split(",")[1:3] for line in first.splitlines()[1:]]
     assert all(chosen.count([year, sex]) == 2 for year in ("2020", "2021", "2022") for sex in "FM")
+
+
+def test_small_shares_are_masked_and_pooled_as_such(tmp_path: Path) -> None:
+    """Two leaks among forty documents: the share would tell them, so it is hidden, and its direction kept."""
+    pairs = make_site(tmp_path / "s", 5, 40)
+    found = [dict(gold) for gold, _ in pairs]
+    for prediction in found[:2]:
+        prediction["spans"] = prediction["spans"][:-1]
+    (tmp_path / "s" / "found.jsonl").write_text(
+        "".join(json.dumps({"id": p["id"], "spans": p["spans"]}) + "\n" for p in found)
+    )
+    out = site.run(tmp_path / "s" / "study.toml", "S")
+    figure = out["evaluations"][0]["figures"]["documents_without_leak"]
+    assert figure == {"value": None, "low": None, "high": None, "variance": None, "masked": "few_wrong"}
+    value, variance = site._imputed("few_wrong", 40)
+    assert value == pytest.approx(1 - 5.5 / 40)
+    assert variance == pytest.approx(value * (1 - value) / 40 + 99 / 12 / 1600)
+
+
+def test_complements_are_not_small_cells_either() -> None:
+    assert site._shown(95, 100) is None  # five documents are not from optical recognition
+    assert site._shown(3, 100) is None
+    assert (site._shown(0, 100), site._shown(100, 100), site._shown(40, 100)) == (0, 100, 40)
+
+
+def test_a_second_table_does_not_tell_the_first() -> None:
+    assert site.told_by_difference({"a": 30, "b": 40}, [{"a": 30, "b": 37}]) == {"b"}
+    shown = site.suppress({"a": 30, "b": 40, "c": 50}, known=frozenset({"b"}))
+    assert shown == {"a": None, "b": None, "c": 50}
+
+
+GOOD = {"text": "Madame Claire Dubreuil vit ici.", "spans": [{"start": 14, "end": 22, "label": "Nom"}]}
+
+
+def test_gold_checks_list_every_problem(tmp_path: Path) -> None:
+    records = [
+        {"id": "bon", **GOOD},
+        {"id": "double", **GOOD},
+        {"id": "note_ocr", **GOOD, "text": GOOD["text"] + " Oui."},
+        {"id": "note", **GOOD, "text": GOOD["text"] + " Non."},
+        {"id": "vide", "text": "  ", "spans": []},
+        {"id": "dehors", **GOOD, "spans": [{"start": 14, "end": 99, "label": "Nom"}]},
+        {"id": "inconnu", **GOOD, "text": GOOD["text"] + " Si.", "spans": [{"start": 14, "end": 22, "label": "PER"}]},
+        {"id": "rien", "text": "Rien à signaler.", "spans": []},
+        {"id": "role", **GOOD, "text": GOOD["text"] + " Ah.",
+         "spans": [{"start": 14, "end": 22, "label": "Nom", "attributes": {"RolePER": "Voisin"}}]},
+    ]  # fmt: skip
+    (tmp_path / "gold.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records) + "pas du JSON\n")
+    (tmp_path / "study.toml").write_text(
+        PROTOCOL.replace('predictions = "found.jsonl"', 'engine = "fast"'), encoding="utf-8"
+    )
+    found = CliRunner().invoke(
+        cli,
+        ["site", "check", "--protocol", str(tmp_path / "study.toml"), "--format", "json"],
+        catch_exceptions=False,
+    )
+    assert found.exit_code == 1
+    entry = json.loads(found.stdout)["evaluations"][0]
+    counts = entry["counts"]
+    expected = {
+        "documents": 10,
+        "duplicate_texts": 2,
+        "ocr": 1,
+        "ocr_twins": 1,
+        "empty": 1,
+        "invalid": 2,
+        "unreadable": 1,
+        "not_annotated": 1,
+        "attributes": 1,
+    }
+    assert {name: counts[name] for name in expected} == expected
+    assert entry["blocking"] == 4
+    problems = {problem["id"]: problem["problem"] for problem in entry["problems"]}
+    assert "même texte que « bon »" in problems["double"]
+    assert "RolePER" in problems["role"]
+    assert "Dubreuil" not in found.stdout
+    with pytest.raises(UsageError, match="4 problèmes"):
+        site.run(tmp_path / "study.toml", "S")
+
+
+def test_gold_in_cas_is_checked(tmp_path: Path) -> None:
+    from partages.annotation import ENTITE_ANONYMISATION
+    from partages.annotation.uima import write_cas
+    from partages.documents import Document, Span
+    from partages.evaluation.gold_checks import check_gold
+    from partages.evaluation.kinds import kind_named
+
+    folder = tmp_path / "cas"
+    folder.mkdir()
+    spans = [Span(14, 22, "Nom", {"RolePER": "Patient"})]
+    good = write_cas(Document("a", GOOD["text"]), spans, ENTITE_ANONYMISATION)
+    (folder / "a.json").write_text(good, encoding="utf-8")
+    (folder / "b.json").write_text(good.replace("Patient", "Voisin").replace("ici", "là."), encoding="utf-8")
+    (folder / "c.json").write_text(good[: len(good) // 2], encoding="utf-8")
+    (folder / "d.json").write_text(
+        good.replace("EntiteAnonymisation", "AutreCouche").replace("ici", "oui"), encoding="utf-8"
+    )
+    found = check_gold(kind_named("pseudonymise"), folder)
+    assert (found.counts["unreadable"], found.counts["attributes"], found.counts["layer_missing"]) == (
+        1,
+        1,
+        1,
+    )
+    assert found.blocking == 2
+
+
+def test_a_gold_drawn_otherwise_than_the_protocol_says_is_flagged(tmp_path: Path) -> None:
+    chance = random.Random(3)
+    rows = [(chance.choice("FM"), chance.randint(2020, 2023), chance.randint(0, 99)) for _ in range(2000)]
+    (tmp_path / "t.csv").write_text(
+        "id;sex;year;age\n" + "".join(f"d{n};{s};{y};{a}\n" for n, (s, y, a) in enumerate(rows))
+    )
+    protocol = (
+        PROTOCOL.replace('strata = ["year", "sex", "age"]', 'strata = ["sex", "year"]')
+        + '[sampling]\ntable = "t.csv"\n'
+    )
+    (tmp_path / "study.toml").write_text(protocol, encoding="utf-8")
+
+    def drawn(kept: list[tuple[str, int, int]]) -> dict:
+        gold = [
+            {"id": f"g{n}", **GOOD, "text": f"{GOOD['text']} {n}", "sex": s, "year": y, "age": a}
+            for n, (s, y, a) in enumerate(kept)
+        ]
+        (tmp_path / "gold.jsonl").write_text("".join(json.dumps(g) + "\n" for g in gold))
+        (tmp_path / "found.jsonl").write_text(
+            "".join(json.dumps({"id": g["id"], "spans": g["spans"]}) + "\n" for g in gold)
+        )
+        return site.run(tmp_path / "study.toml", "S")["evaluations"][0]["sampling"]
+
+    fair = drawn(chance.sample(rows, 200))
+    assert fair["representative"]
+    skewed = drawn([row for row in rows if row[0] == "F" and row[1] > 2021][:200])
+    assert not skewed["representative"]
+    assert skewed["distance"] > 0.5
+
+
+def test_classes_of_a_protocol_are_declared(tmp_path: Path) -> None:
+    gold = [
+        {"id": f"d{n}", "text": f"Texte {n}.", "label": "Stable" if n % 2 else "Morvan"} for n in range(30)
+    ]
+    (tmp_path / "gold.jsonl").write_text("".join(json.dumps(g) + "\n" for g in gold))
+    (tmp_path / "found.jsonl").write_text(
+        "".join(json.dumps({"id": g["id"], "label": g["label"]}) + "\n" for g in gold)
+    )
+    study = tmp_path / "study.toml"
+    study.write_text(PROTOCOL.replace('"pseudonymise"', '"classify"'), encoding="utf-8")
+    with pytest.raises(UsageError, match="doit déclarer"):
+        site.run(study, "S")
+    study.write_text(
+        PROTOCOL.replace('"pseudonymise"', '"classify"\nlabels = ["Stable", "Autre"]'), encoding="utf-8"
+    )
+    with pytest.raises(UsageError, match="15 problèmes"):
+        site.run(study, "S")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(11, 40), st.booleans())
+def test_nothing_of_the_documents_leaves_whatever_they_hold(seed: int, documents: int, merged: bool) -> None:
+    """Fuzz: secrets in every field of the gold and of the predictions; the files that leave hold none of them."""
+    import tempfile
+
+    from partages.evaluation.page import merged_page, site_page
+
+    chance = random.Random(seed)
+    secrets: list[str] = []
+
+    def secret() -> str:
+        secrets.append("".join(chance.choices("bcdfghjklmnpqrstvwxz", k=9)))
+        return secrets[-1]
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        gold, found = [], []
+        for _ in range(documents):
+            text = " ".join(secret() for _ in range(8))
+            spans = [
+                {"start": 10 * n, "end": 10 * n + 9, "label": "Nom", "attributes": {"RolePER": secret()}}
+                for n in range(4)
+            ]
+            record = {
+                "id": secret() + chance.choice(["", "_ocr"]), "text": text, "spans": spans, "specialty": secret(), "type": secret(),
+                "sex": chance.choice(["F", "M", secret()]), "year": chance.choice([2021, secret()]), "age": chance.choice([40, secret()]), secret(): secret(),
+            }  # fmt: skip
+            gold.append(record)
+            wrong = (
+                {"error": secret()}
+                if chance.random() < 0.2 and found
+                else {"spans": spans[: chance.randint(0, 4)], "note": secret()}
+            )
+            found.append({"id": record["id"], **wrong})
+        (folder / "gold.jsonl").write_text("".join(json.dumps(g) + "\n" for g in gold))
+        (folder / "found.jsonl").write_text("".join(json.dumps(p) + "\n" for p in found))
+        (folder / "study.toml").write_text(PROTOCOL.replace("draws = 300", "draws = 100"), encoding="utf-8")
+        site.new_key(folder / "k")
+        results = {x: site.sign(site.run(folder / "study.toml", x), folder / "k") for x in ("A", "B")}
+        outgoing = json.dumps(results) + site_page(results["A"])
+        if merged:
+            outgoing += json.dumps(whole := site.merge(results)) + merged_page(whole)
+    outgoing = outgoing.lower()
+    assert not [word for word in secrets if word in outgoing]
+    for entry in results["A"]["evaluations"]:
+        counts = [*entry["strata"].values(), *entry["checks"].values(), entry["failed"]]
+        assert not [count for count in counts if count is not None and 0 < count < 11]

@@ -140,7 +140,7 @@ class Predictions:
         if extra:
             shown = ", ".join(f"« {name} »" for name in extra[:NAMED])
             raise UsageError(
-                f"{len(extra)} prédictions portent sur des documents absents de la référence ({shown}"
+                f"{len(extra)} prédiction(s) d'un document absent de la référence ({shown}"
                 f"{'…' if len(extra) > NAMED else ''}) : les deux fichiers doivent porter les mêmes "
                 "identifiants."
             )

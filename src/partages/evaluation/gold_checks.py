@@ -28,7 +28,7 @@ class Checks:
     Attributes:
         counts: documents; ``unreadable``, ``empty``, ``invalid`` (these forbid any measure); ``duplicate_texts``,
             ``duplicate_ids``; ``ocr`` and ``ocr_twins`` (the same document with and without its mark);
-            ``not_annotated``; ``attributes`` outside of the programme's lists.
+            ``layer_missing``, of a UIMA CAS; ``not_annotated``; ``attributes`` outside of the programme's lists.
         problems: (identifier, French sentence).
         blocking: how many of the problems forbid a measure.
     """
@@ -37,6 +37,7 @@ class Checks:
     problems: list[tuple[str, str]] = field(default_factory=list)
     blocking: int = 0
     traits: list[Mapping[str, Any]] = field(default_factory=list)
+    without_layer: set[str] = field(default_factory=set)
 
     def add(self, name: str, kind: str, sentence: str, *, blocks: bool) -> None:
         self.counts[kind] += 1
@@ -55,6 +56,7 @@ def check_gold(kind: Kind, gold: Path) -> Checks:
     found = Checks()
     texts: dict[bytes, str] = {}
     names: set[str] = set()
+    found.without_layer = _without_layer(gold)
     for name, case in _cases(gold, found):
         found.counts["documents"] += 1
         if name in names:
@@ -65,6 +67,10 @@ def check_gold(kind: Kind, gold: Path) -> Checks:
         if not case.text.strip():
             found.add(name, "empty", "document vide", blocks=True)
             continue
+        if name in found.without_layer:
+            found.add(
+                name, "layer_missing", "la couche EntiteAnonymisation est absente du fichier", blocks=True
+            )
         digest = hashlib.sha256(" ".join(case.text.split()).encode()).digest()
         if digest in texts:
             found.add(name, "duplicate_texts", f"même texte que « {texts[digest]} »", blocks=False)
@@ -104,6 +110,20 @@ def _cases(gold: Path, found: Checks) -> Iterator[tuple[str, Case | None]]:
         if "annotations" in fields and "spans" not in fields:
             fields["spans"] = fields.pop("annotations")
         yield name, Case(name, text, fields)
+
+
+def _without_layer(gold: Path) -> set[str]:
+    """Documents in UIMA CAS JSON whose type system does not hold the programme's layer: nobody could annotate it."""
+    from partages.annotation import ENTITE_ANONYMISATION
+    from partages.inputs import list_files
+
+    mark = ENTITE_ANONYMISATION.short.encode()
+    files = [file for file in list_files(gold) if file.suffix.lower() == ".json"] if gold.is_dir() else [gold]
+    return {
+        file.relative_to(gold).with_suffix("").as_posix() if gold.is_dir() else file.stem
+        for file in files
+        if file.suffix.lower() == ".json" and mark not in file.read_bytes()
+    }
 
 
 def _attributes(fields: Mapping[str, Any]) -> Iterator[str]:
