@@ -225,3 +225,48 @@ def test_the_comparison_page_shows_differences(tmp_path: Path) -> None:
     html = (tmp_path / "c.html").read_text(encoding="utf-8")
     assert "33,3" in html
     assert "p = 0,0005." in html
+
+
+def test_cost_counts_time_memory_energy_and_what_a_model_wrote(tmp_path: Path) -> None:
+    from collections import Counter
+
+    from partages.evaluation.scoring import _Counted
+    from partages.models.generator import Prompt, ScriptedGenerator
+
+    pytest.importorskip("codecarbon")
+    gold = lines(tmp_path / "g.jsonl", GOLD)
+    cost = run("usecase", "pseudonymise", "--gold", gold, "--engine", "fast")["cost"]
+    assert cost["seconds"] > 0
+    assert cost["peak_memory_mb"] > 10
+    assert cost["energy_wh"] > 0
+    assert "codecarbon" in cost["energy_method"]
+    assert cost["tokens_written"] == 0
+    assert (
+        run("usecase", "pseudonymise", "--gold", gold, "--engine", "fast", "--no-energy")["cost"]["energy_wh"]
+        is None
+    )
+    written: Counter[str] = Counter()
+    counted = _Counted(ScriptedGenerator(["a\nb\nc"]), written)
+    assert "".join(counted.stream(Prompt("s", "u", "c"), max_tokens=9)) == "a\nb\nc"
+    assert written == {"requests": 1, "tokens": 3}
+
+
+def test_robustness_and_more_labels(tmp_path: Path) -> None:
+    gold = lines(tmp_path / "g.jsonl", GOLD, {**GOLD, "id": "b"})
+    found = run("usecase", "pseudonymise", "--gold", gold, "--engine", "fast", "--robustness", "--no-energy")
+    assert found["robustness"].keys() == {"capitals", "no_accents", "ocr", "typing"}
+    classes = lines(tmp_path / "c.jsonl", {"id": "a", "text": "x", "label": "Stable"})
+    given = lines(tmp_path / "p.jsonl", {"id": "a", "label": "Progression"})
+    with pytest.raises(PartagesError, match="étiquette inconnue"):
+        run("usecase", "classify", "--gold", classes, "--predictions", given)
+    figures = run(
+        "usecase", "classify", "--gold", classes, "--predictions", given, "--labels", "Progression"
+    )["figures"]
+    assert figures["f1_macro"]["value"] == 0
+
+
+@pytest.mark.parametrize("usecase", ["spans", "triples", "classify"])
+def test_what_has_no_engine_says_so(tmp_path: Path, usecase: str) -> None:
+    gold = lines(tmp_path / "g.jsonl", {**GOLD, "label": "a", "triples": []})
+    with pytest.raises(PartagesError, match="--predictions"):
+        run("usecase", usecase, "--gold", gold)

@@ -296,13 +296,17 @@ def test_gold_in_cas_is_checked(tmp_path: Path) -> None:
     (folder / "d.json").write_text(
         good.replace("EntiteAnonymisation", "AutreCouche").replace("ici", "oui"), encoding="utf-8"
     )
-    found = check_gold(kind_named("pseudonymise"), folder)
-    assert (found.counts["unreadable"], found.counts["attributes"], found.counts["layer_missing"]) == (
-        1,
-        1,
-        1,
+    (folder / "e.json").write_text(
+        good.replace("Categorie", "Rubrique").replace("ici", "non"), encoding="utf-8"
     )
-    assert found.blocking == 2
+    found = check_gold(kind_named("pseudonymise"), folder)
+    names = ("unreadable", "attributes", "layer_missing", "features_missing")
+    assert [found.counts[name] for name in names] == [1, 1, 1, 1]
+    assert found.blocking == 2  # the file cut short, and the one whose layer has no category
+    for name in "abce":
+        (folder / f"{name}.json").unlink()
+    alone = check_gold(kind_named("pseudonymise"), folder)
+    assert alone.blocking == 1  # no file has the layer
 
 
 def test_a_gold_drawn_otherwise_than_the_protocol_says_is_flagged(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Oracle(Server):
 
 def run(server: Server, name: str, data: Path, **options) -> dict:
     result = measure.evaluate_tasks(
-        measure.Model(server, "m", "test"), [name], data=data, count=100, energy=False, **options
+        measure.Subject(server, "m", "test"), [name], data=data, count=100, energy=False, **options
     )
     server.close()
     return result
@@ -82,6 +82,25 @@ def test_every_task_says_what_it_is_and_renders_published_rows(name: str, data: 
 def prompts_of(name: str, data: Path) -> str:
     task = measure.load_task(name, data)
     return task.doc_to_text(task.eval_docs[0])
+
+
+def test_lm_eval_finds_the_folder_by_itself() -> None:
+    from lm_eval.tasks import TaskManager
+
+    folder = Path(str(measure.files("partages.evaluation.tasks")))
+    found = TaskManager(include_path=str(folder), include_defaults=False)
+    assert set(measure.task_names()) <= set(found.all_subtasks)
+    assert {"partages_fr", "partages_fr_questions", "partages_fr_entities"} <= set(found.all_tags)
+    assert "import partages" not in (folder / "utils.py").read_text(encoding="utf-8")
+    assert "from partages" not in (folder / "utils.py").read_text(encoding="utf-8")
+
+
+def test_the_prompt_of_a_row_is_that_of_lm_eval(data: Path) -> None:
+    row = ROWS["frenchmedmcqa_multiple"][1]
+    config, _ = measure.read_task("frenchmedmcqa_multiple")
+    task = measure.load_task("frenchmedmcqa_multiple", data)
+    assert measure.prompt_of(config, row) == task.doc_to_text(task.eval_docs[1])
+    assert utils.letters(row) == task.doc_to_target(task.eval_docs[1]) == "A, C"
 
 
 def test_prompts_are_as_a_reader_expects(data: Path) -> None:

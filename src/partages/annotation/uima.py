@@ -3,6 +3,7 @@
 In such a file offsets count UTF-16 units; cassis converts them to code points and back.
 """
 
+import json
 from collections.abc import Iterable
 from functools import cache
 
@@ -84,3 +85,16 @@ def read_cas(data: str, layer: Layer, name: str = "document") -> tuple[str, list
         score = getattr(annotation, SCORE, None)
         spans.append(Span(start, end, str(label), attributes, float(score) if score is not None else None))
     return text, sorted(spans, key=lambda span: (span.start, span.end, span.label))
+
+
+def missing_features(data: bytes, layer: Layer) -> list[str] | None:
+    """Features of a layer, its label among them, that a file's type system lacks; None: it lacks the layer.
+
+    INCEpTION may leave out of a file the types that it does not use: None is then no fault.
+    """
+    try:
+        types = json.loads(data)["%TYPES"]
+        found = next(kind for name, kind in types.items() if name.rpartition(".")[2] == layer.short)
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError):
+        return None
+    return [name for name in (layer.label, *layer.features) if name not in found]

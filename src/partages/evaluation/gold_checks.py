@@ -12,6 +12,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from partages.annotation import ENTITE_ANONYMISATION
+from partages.annotation.uima import missing_features
 from partages.errors import BadDocument, PartagesError, UsageError
 from partages.evaluation.gold import MAX_CHARACTERS, Case
 from partages.evaluation.kinds import Kind
@@ -28,7 +30,7 @@ class Checks:
     Attributes:
         counts: documents; ``unreadable``, ``empty``, ``invalid`` (these forbid any measure); ``duplicate_texts``,
             ``duplicate_ids``; ``ocr`` and ``ocr_twins`` (the same document with and without its mark);
-            ``layer_missing``, of a UIMA CAS; ``not_annotated``; ``attributes`` outside of the programme's lists.
+            ``layer_missing``, ``features_missing`` of a UIMA CAS; ``not_annotated``; ``attributes`` outside of the programme's lists.
         problems: (identifier, French sentence).
         blocking: how many of the problems forbid a measure.
     """
@@ -37,7 +39,6 @@ class Checks:
     problems: list[tuple[str, str]] = field(default_factory=list)
     blocking: int = 0
     traits: list[Mapping[str, Any]] = field(default_factory=list)
-    without_layer: set[str] = field(default_factory=set)
 
     def add(self, name: str, kind: str, sentence: str, *, blocks: bool) -> None:
         self.counts[kind] += 1
@@ -56,7 +57,7 @@ def check_gold(kind: Kind, gold: Path) -> Checks:
     found = Checks()
     texts: dict[bytes, str] = {}
     names: set[str] = set()
-    found.without_layer = _without_layer(gold)
+    layers = _layers(gold)
     for name, case in _cases(gold, found):
         found.counts["documents"] += 1
         if name in names:
@@ -67,10 +68,19 @@ def check_gold(kind: Kind, gold: Path) -> Checks:
         if not case.text.strip():
             found.add(name, "empty", "document vide", blocks=True)
             continue
-        if name in found.without_layer:
-            found.add(
-                name, "layer_missing", "la couche EntiteAnonymisation est absente du fichier", blocks=True
-            )
+        if name in layers:
+            lacking = layers[name]
+            if lacking is None:
+                nowhere = all(missing is None for missing in layers.values())
+                found.add(
+                    name,
+                    "layer_missing",
+                    "la couche EntiteAnonymisation n'est pas dans le fichier",
+                    blocks=nowhere,
+                )
+            elif lacking:
+                fatal = ENTITE_ANONYMISATION.label in lacking
+                found.add(name, "features_missing", f"la couche n'a pas {', '.join(lacking)}", blocks=fatal)
         digest = hashlib.sha256(" ".join(case.text.split()).encode()).digest()
         if digest in texts:
             found.add(name, "duplicate_texts", f"même texte que « {texts[digest]} »", blocks=False)
@@ -112,24 +122,22 @@ def _cases(gold: Path, found: Checks) -> Iterator[tuple[str, Case | None]]:
         yield name, Case(name, text, fields)
 
 
-def _without_layer(gold: Path) -> set[str]:
-    """Documents in UIMA CAS JSON whose type system does not hold the programme's layer: nobody could annotate it."""
-    from partages.annotation import ENTITE_ANONYMISATION
+def _layers(gold: Path) -> dict[str, list[str] | None]:
+    """For each document in UIMA CAS JSON, what the programme's layer lacks in it."""
     from partages.inputs import list_files
 
-    mark = ENTITE_ANONYMISATION.short.encode()
-    files = [file for file in list_files(gold) if file.suffix.lower() == ".json"] if gold.is_dir() else [gold]
+    files = list_files(gold) if gold.is_dir() else [gold]
     return {
-        file.relative_to(gold).with_suffix("").as_posix() if gold.is_dir() else file.stem
+        file.relative_to(gold).with_suffix("").as_posix() if gold.is_dir() else file.stem: missing_features(
+            file.read_bytes(), ENTITE_ANONYMISATION
+        )
         for file in files
-        if file.suffix.lower() == ".json" and mark not in file.read_bytes()
+        if file.suffix.lower() == ".json"
     }
 
 
 def _attributes(fields: Mapping[str, Any]) -> Iterator[str]:
     """Attributes of the programme's layer whose value is not in its list."""
-    from partages.annotation import ENTITE_ANONYMISATION
-
     for number, span in enumerate(fields.get("spans") or (), 1):
         given = span.get("attributes") if isinstance(span, dict) else None
         for name, value in (given or {}).items():

@@ -222,8 +222,12 @@ def _additive(items: Sequence[Any], kind: str) -> Array | None:
     return None
 
 
+Model = Server
+"""A model behind a server, to be asked."""
+
+
 @dataclass
-class Model:
+class Subject:
     """What is measured: a server, its name, and what else gives the likelihood of whole texts."""
 
     server: Server
@@ -233,7 +237,7 @@ class Model:
 
 
 def evaluate_tasks(
-    model: Model,
+    model: Subject,
     names: Sequence[str],
     *,
     data: Path | None = None,
@@ -320,6 +324,46 @@ def evaluate_tasks(
         "likelihoods": "torch" if model.rolling else model.server._way,
     }
     return result
+
+
+def read_questions(path: Path) -> list[dict[str, Any]]:
+    """FrenchMedMCQA as published in JSON, in the fields of its data set on the Hub.
+
+    Raises:
+        UsageError: not such a file.
+    """
+    from partages.evaluation.tasks.utils import LETTERS
+
+    try:
+        return [
+            {
+                "id": row["id"],
+                "question": row["question"],
+                **{f"answer_{letter}": row["answers"][letter] for letter in "abcde"},
+                "correct_answers": [LETTERS.index(letter.upper()) for letter in row["correct_answers"]],
+            }
+            for found in (splits_for("frenchmedmcqa_multiple", path) or {}).values()
+            for row in found
+        ]
+    except (KeyError, TypeError, ValueError):
+        raise UsageError(f"« {path} » n'est pas un fichier de questions FrenchMedMCQA (JSON).") from None
+
+
+def prompt_of(task: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """What a task of questions asks, from its template and a published row."""
+    from jinja2 import Environment, StrictUndefined
+
+    from partages.evaluation.tasks.utils import question
+
+    environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701  # plain text
+    return environment.from_string(task["doc_to_text"]).render(question(row))
+
+
+def evaluate_questions(model: Server, path: Path, task: str, limit: int | None = None) -> dict[str, Any]:
+    """One task of questions on one file: how many, and the figures."""
+    subject = Subject(model, model.name, f"server {model.url}")
+    found = evaluate_tasks(subject, [task], data=path, limit=limit, energy=False)["tasks"][task]
+    return {"questions": found["documents"], "figures": found["figures"]}
 
 
 def _requests(task: Any, limit: int | None) -> int:
@@ -471,8 +515,6 @@ def whole_by_torch(settings: Settings) -> Any:
 
 def _bits_by_torch(settings: Settings, paths: Sequence[Path], most: int | None) -> dict[str, Any] | None:
     """None where the architecture is not one that torch is taught here."""
-    from partages.models.catalogue import EMBEDDED_NAME
-
     texts = {str(path): read_text(path, most) for path in paths}
     reader = torch_reader(settings)
     if reader is None:
@@ -488,8 +530,19 @@ def _bits_by_torch(settings: Settings, paths: Sequence[Path], most: int | None) 
                 advance()
             tokens = sum(len(piece) - 1 for piece in pieces[name])
             measures[name] = _shares(bits, tokens, len(text), len(text.encode()))
-    model = settings.model_file.stem if settings.model_file else EMBEDDED_NAME
-    return _bits_result(model, "torch", measures)
+    return _bits_result(_local_name(settings), "torch", measures)
+
+
+def _local_name(settings: Settings) -> str:
+    """What the embedded server would call itself, without starting it."""
+    from partages.models import catalogue
+
+    if settings.model_file:
+        return settings.model_file.stem
+    named = getattr(catalogue, "embedded_name", None)
+    if named:
+        return str(named(settings.model) or catalogue.DEFAULT_NAME)  # type: ignore[attr-defined]
+    return catalogue.EMBEDDED_NAME
 
 
 def _bits_by_llama_cpp(settings: Settings, paths: Sequence[Path], most: int) -> dict[str, Any]:

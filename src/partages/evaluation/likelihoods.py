@@ -44,7 +44,7 @@ class Server:
     """
 
     def __init__(
-        self, url: str, name: str, *, api_key: str, timeout: float, is_base: bool, context: int = 4096
+        self, url: str, name: str, api_key: str, timeout: float, is_base: bool, context: int = 4096
     ) -> None:
         import openai
 

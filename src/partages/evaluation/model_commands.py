@@ -20,7 +20,7 @@ def opened(name: str, server: str | None, base: bool, settings: Settings, reads_
         UsageError: a name that is none of these.
         GeneratorUnavailable: it cannot be started.
     """
-    from partages.evaluation.language_models import Model, server_of, whole_by_torch
+    from partages.evaluation.language_models import Subject, server_of, whole_by_torch
     from partages.evaluation.likelihoods import Server
 
     url = server or (settings.generator if settings.generator.startswith(("http://", "https://")) else None)
@@ -31,7 +31,7 @@ def opened(name: str, server: str | None, base: bool, settings: Settings, reads_
         asked = server_of(generator, local)
         try:
             rolling = whole_by_torch(local) if reads_texts else None
-            yield Model(asked, generator.name, "llama.cpp, in this process", rolling)
+            yield Subject(asked, generator.name, "llama.cpp, in this process", rolling)
         finally:
             asked.close()
             generator.close()
@@ -53,25 +53,26 @@ def opened(name: str, server: str | None, base: bool, settings: Settings, reads_
         is_base=base,
     )
     try:
-        yield Model(asked, name, f"server {url}")
+        yield Subject(asked, name, f"server {url}")
     finally:
         asked.close()
 
 
 def local_settings(name: str, settings: Settings) -> Settings | None:
     """Settings that load this model in the process; None where it is not one of this machine."""
-    from partages.models.catalogue import EMBEDDED_NAME
+    from partages.models import catalogue
 
+    here = {"generator": "embedded", "model_sha256": ""}
     if name.lower().endswith(".gguf"):
-        return settings.model_copy(
-            update={"generator": "embedded", "model_file": Path(name), "model_sha256": ""}
+        return settings.model_copy(update={**here, "model_file": Path(name)})
+    if name == "embedded" or (settings.model_file and name == settings.model_file.stem):
+        return settings.model_copy(update={"generator": "embedded"})
+    if (named := getattr(catalogue, "embedded_name", None)) is not None:
+        return (
+            settings.model_copy(update={**here, "model_file": None, "model": name}) if named(name) else None
         )
-    if name == "embedded":
-        return settings.model_copy(update={"generator": "embedded"})
-    if settings.model_file and name == settings.model_file.stem:
-        return settings.model_copy(update={"generator": "embedded"})
-    if name == EMBEDDED_NAME:
-        return settings.model_copy(update={"generator": "embedded", "model_file": None, "model_sha256": ""})
+    if name == catalogue.EMBEDDED_NAME:
+        return settings.model_copy(update={**here, "model_file": None})
     return None
 
 

@@ -31,7 +31,7 @@ from partages.evaluation.sampling import AGE_BANDS, age_band
 from partages.evaluation.scoring import Scored, from_engine, from_file, score, traits
 from partages.evaluation.statistics import DRAWS, bootstrap, random_effects
 
-FORMAT = "partages-site/1"
+FORMAT = "partages-site/2"
 SMALLEST_CELL = 11
 DIGITS = 4
 SEXES = frozenset({"F", "M"})
@@ -238,7 +238,9 @@ def run(path: Path, site: str) -> dict[str, Any]:
     return out
 
 
-CHECKED = ("duplicate_texts", "ocr", "ocr_twins", "not_annotated", "attributes")
+CHECKED = (
+    "duplicate_texts", "ocr", "ocr_twins", "not_annotated", "attributes", "layer_missing", "features_missing",
+)  # fmt: skip
 """Counts of the checks that leave: what forbids a measure never gets that far."""
 
 

@@ -90,7 +90,12 @@ def merge_command(
         trusted = frozenset(keys.read_text(encoding="utf-8").split())
     else:
         click.echo("Sans --keys, seule l'intégrité des fichiers est vérifiée, pas leur auteur.", err=True)
-    result = merge({str(path): read_json(path) for path in files}, trusted)
+    try:
+        result = merge({str(path): read_json(path) for path in files}, trusted)
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise UsageError(
+            "Un de ces fichiers n'a pas la forme d'un résultat de « partages site run »."
+        ) from None
     if output:
         write(output, dump(result) + "\n")
     else:

@@ -64,18 +64,19 @@ def _question(text: str, case: Any, options: Sequence[Any], right: Sequence[int]
     }
 
 
+def question(row: Any, names: list[str] | None = None) -> dict[str, Any]:
+    """One published row of FrenchMedMCQA or MediQAl to the fields of the prompts."""
+    given = row.get("answers") or {letter: row[f"answer_{letter}"] for letter in "abcde"}
+    options = [given[letter] for letter in "abcde"]
+    return _question(
+        row["question"], row.get("clinical_case"), options, _right(row["correct_answers"], names)
+    )
+
+
 def questions(dataset: Any) -> Any:
     """FrenchMedMCQA and MediQAl: five answers, one or several right ones."""
     names = _names(dataset, "correct_answers")
-
-    def make(row: Any) -> dict[str, Any]:
-        given = row.get("answers") or {letter: row[f"answer_{letter}"] for letter in "abcde"}
-        options = [given[letter] for letter in "abcde"]
-        return _question(
-            row["question"], row.get("clinical_case"), options, _right(row["correct_answers"], names)
-        )
-
-    return _rows(dataset, make)
+    return _rows(dataset, lambda row: question(row, names))
 
 
 def single_questions(dataset: Any) -> Any:
@@ -258,8 +259,8 @@ def tagged(dataset: Any) -> Any:
 
 
 def letters(row: Mapping[str, Any]) -> str:
-    """The right letters, in order (``A, C``)."""
-    return ", ".join(row["right"])
+    """The right letters, in order (``A, C``), of a row as published or as the prompts have it."""
+    return ", ".join((row if "right" in row else question(row))["right"])
 
 
 def topics(row: Mapping[str, Any]) -> str:
