@@ -124,6 +124,48 @@ def test_all_pages_are_followed_and_licences_kept(tmp_path: Path) -> None:
     assert len(archive.asked) == 4, "what is whole is not asked for again"
 
 
+def test_whole_articles_are_read_from_their_pdf(tmp_path: Path) -> None:
+    import io
+
+    from reportlab.pdfgen import canvas
+
+    stream = io.BytesIO()
+    page = canvas.Canvas(stream)
+    page.drawString(72, 720, "Introduction. Soixante patients ont reçu 5 mg/kg.")
+    page.save()
+    asked_for = []
+
+    def answer(asked: Asked) -> None:
+        asked_for.append(asked.path)
+        if asked.path == "/oai":
+            host = asked.headers["Host"]
+            links = "".join(
+                record(number, language="en" if number == 2 else "fr").replace(
+                    f"https://exemple.invalid/{number}", f"http://{host}/{number}/document"
+                )
+                for number in range(4)
+            )
+            asked.answer(envelope(f"<ListRecords>{links}{record(4)}</ListRecords>"))
+        elif asked.path == "/1/document":
+            asked.answer(b"<html>Connexion</html>" * 3)
+        elif asked.path == "/3/document":
+            asked.answer(b"", 403)
+        else:
+            asked.answer(stream.getvalue(), ETag='"1"')
+
+    with serving(answer) as url:
+        given = source(url, fulltext=True)
+        damages: list[Damage] = []
+        found = list(read(given, damaged=damages.append, cache_folder=tmp_path))
+        before = len(asked_for)
+        again = list(read(given, damaged=[].append, cache_folder=tmp_path))
+    assert [one.metadata["published_id"] for one in found] == ["oai:A:0"]
+    assert found[0].text.startswith("Article n° 0\n\nIntroduction. Soixante patients")
+    assert [one.slug for one in damages] == ["unreadable", "network"]
+    assert again == found
+    assert asked_for[before:] == ["/1/document", "/3/document"], "what was brought is not asked for again"
+
+
 def test_a_home_is_tried_by_its_first_page() -> None:
     from partages.corpus.homes import reach
 

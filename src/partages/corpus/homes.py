@@ -1,5 +1,6 @@
 """Reading a source from its home: files by address, the Hub, an OAI-PMH server; kept in the cache."""
 
+import hashlib
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -10,8 +11,11 @@ from typing import Any
 from partages.corpus.download import SourceUnavailable, addresses, client, fetch
 from partages.corpus.readers import Told, document_of, read_file
 from partages.corpus.sources import PER_DOCUMENT, Damage, Record, Source
-from partages.errors import MissingPart, PartagesError, UsageError
+from partages.errors import BadDocument, MissingPart, PartagesError, UnreadableDocument, UsageError
+from partages.inputs import text_from_bytes
 
+MAX_ARTICLE = 5_000_000
+"""Characters of an article."""
 MAX_UNPACKED = 50_000_000_000
 """Bytes an archive may unpack to; beyond, it is taken for a decompression bomb."""
 
@@ -87,10 +91,36 @@ def _read_harvest(source: Source, damaged: Told, folder: Path) -> Iterator[Recor
     from partages.corpus.oai import harvest
 
     path = harvest(source, folder.with_name(source.options.get("harvest", source.name)), damaged)
-    form: dict[str, Any] = {"format": "jsonl", "keep": ["licence", "commercial", "url"]}
+    form: dict[str, Any] = {"format": "jsonl", "keep": ["licence", "commercial", "url", "pdf", "title"]}
     if source.licence != PER_DOCUMENT:
         form["where"] = {"licence": source.licence}
-    yield from read_file(source, path, form, damaged)
+    records = read_file(source, path, form, damaged)
+    yield from (
+        _whole_texts(source, records, damaged, path.parent) if source.options.get("fulltext") else records
+    )
+
+
+def _whole_texts(source: Source, records: Iterator[Record], damaged: Told, folder: Path) -> Iterator[Record]:
+    """The articles themselves, of those in French whose PDF the archive gives; each is kept once brought."""
+    with client() as http:
+        for record in records:
+            url = record.metadata.get("pdf")
+            if not url:
+                continue
+            name = hashlib.sha256(url.encode()).hexdigest()[:24] + ".pdf"
+            try:
+                path = fetch(http, url, folder / "pdf" / name)
+                data = path.read_bytes()
+                if not data.startswith(b"%PDF-"):  # a page that asks to log in
+                    path.unlink()
+                    raise UnreadableDocument("Ce n'est pas un PDF.")
+                text, _ = text_from_bytes(data, url, MAX_ARTICLE)
+            except (SourceUnavailable, BadDocument, OSError) as error:
+                slug = "network" if isinstance(error, SourceUnavailable) else "unreadable"
+                reason = f"« {url} » : l'article est laissé. {error if isinstance(error, PartagesError) else ''}".strip()
+                damaged(Damage(source.name, url, slug, reason, "record"))
+                continue
+            yield Record(record.id, f"{record.metadata['title']}\n\n{text}", record.metadata)
 
 
 def _read_hub(source: Source, damaged: Told, folder: Path) -> Iterator[Record]:  # noqa: ARG001

@@ -258,7 +258,14 @@ def _article(record: Any, header: Any, options: Mapping[str, Any]) -> dict[str, 
         return None
     identifier = header.findtext(f"{OAI}identifier") or ""
     links = [text for _, text in values("identifier") if text.startswith("http")]
-    article: dict[str, Any] = {"id": identifier, "text": text, "url": links[0] if links else ""}
+    pdf = next((link for link in links if link.endswith((".pdf", "/document"))), "")
+    article: dict[str, Any] = {
+        "id": identifier,
+        "text": text,
+        "url": links[0] if links else "",
+        "pdf": pdf if in_french else "",
+        "title": parts[0],
+    }
     for _, rights in values("rights"):
         if licence := licence_named(rights):
             article |= {"licence": licence.id, "commercial": licence.commercial}
