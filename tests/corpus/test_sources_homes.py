@@ -61,7 +61,7 @@ def test_a_transfer_that_is_cut_goes_on_where_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "a.bin").read_bytes() == DATA
     assert asked_for[0] is None
     assert all(asked_for[1:]), "every other attempt asks for the rest alone"
-    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "a.bin"]
 
 
 def test_a_file_that_changed_meanwhile_is_taken_again_whole(tmp_path: Path) -> None:
@@ -166,6 +166,22 @@ def test_killed_while_it_downloads_the_next_run_finishes(tmp_path: Path) -> None
     assert target.read_bytes() == DATA
     assert served[0] is None
     assert served[-1] is not None, "it went on from what was there"
+
+
+def test_processes_that_want_one_file_bring_it_once(tmp_path: Path) -> None:
+    served = []
+
+    def answer(asked: Asked) -> None:
+        served.append(asked.headers.get("Range"))
+        time.sleep(1.0)
+        ranged(asked, DATA)
+
+    with serving(answer) as url:
+        command = [sys.executable, "-c", KILLED, f"{url}/a.bin", str(tmp_path / "a.bin")]
+        runs = [subprocess.Popen(command) for _ in range(3)]
+        assert [run.wait(60) for run in runs] == [0, 0, 0]
+    assert (tmp_path / "a.bin").read_bytes() == DATA
+    assert served == [None]
 
 
 def test_a_data_set_of_a_portal_its_table_and_its_html(tmp_path: Path) -> None:

@@ -47,6 +47,23 @@ def client() -> Iterator[httpx2.Client]:
         yield one
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process at a time brings files into a folder; the others wait, then find them there.
+
+    Where the system has no ``flock`` (Windows) there is no lock: bring a source before building with several processes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            import fcntl
+        except ImportError:
+            yield
+            return
+        fcntl.flock(file, fcntl.LOCK_EX)  # given back when the file is closed, or the process killed
+        yield
+
+
 def retry_after(response: httpx2.Response, otherwise: float) -> float:
     """Seconds to wait before asking again (RFC 9110, 10.2.3: a number, or a date)."""
     said = response.headers.get("Retry-After", "").strip()
@@ -119,37 +136,39 @@ def fetch(
         SourceUnavailable: no progress in ``TRIES`` attempts, refused, or not what its checksum says.
         OutputError: it cannot be written.
     """
-    if target.exists():
-        return target
-    partial, mark = (
-        target.with_name(target.name + ".partial"),
-        target.with_name(target.name + ".partial.json"),
-    )
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        attempts, pause, why = 0, FIRST_WAIT, ""
-        while attempts < TRIES:
-            if attempts:
-                wait(pause)
-            before = _size(partial)
-            try:
-                whole, pause_asked = _stream(http, url, partial, mark, pause)
-            except httpx2.TransportError as error:
-                whole, pause_asked, why = False, None, type(error).__name__
-            if whole:
-                mark.unlink(missing_ok=True)
-                _verify(partial, checksum, url)
-                partial.replace(target)
-                return target
-            progress = _size(partial) > before
-            attempts = 1 if progress else attempts + 1
-            pause = pause_asked or (FIRST_WAIT if progress else min(2 * pause, LONGEST_WAIT))
+        with locked(target.parent):
+            return target if target.exists() else _fetch(http, url, target, checksum, wait)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise OutputError(
             f"« {target.name} » ne peut pas être écrit : "
             + ("le disque est plein, faites de la place et recommencez." if full else f"{error.strerror}.")
         ) from None
+
+
+def _fetch(http: httpx2.Client, url: str, target: Path, checksum: str, wait: Wait) -> Path:
+    partial, mark = (
+        target.with_name(target.name + ".partial"),
+        target.with_name(target.name + ".partial.json"),
+    )
+    attempts, pause, why = 0, FIRST_WAIT, ""
+    while attempts < TRIES:
+        if attempts:
+            wait(pause)
+        before = _size(partial)
+        try:
+            whole, pause_asked = _stream(http, url, partial, mark, pause)
+        except httpx2.TransportError as error:
+            whole, pause_asked, why = False, None, type(error).__name__
+        if whole:
+            mark.unlink(missing_ok=True)
+            _verify(partial, checksum, url)
+            partial.replace(target)
+            return target
+        progress = _size(partial) > before
+        attempts = 1 if progress else attempts + 1
+        pause = pause_asked or (FIRST_WAIT if progress else min(2 * pause, LONGEST_WAIT))
     raise SourceUnavailable(
         f"« {_shown(url)} » n'a pas pu être téléchargé en entier ({why or 'coupé'}) : recommencez, "
         "ce qui est là ne sera pas repris."

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from partages.corpus.download import SourceUnavailable, addresses, client, fetch
+from partages.corpus.download import SourceUnavailable, addresses, client, fetch, locked
 from partages.corpus.readers import Told, document_of, read_file
 from partages.corpus.sources import PER_DOCUMENT, Damage, Record, Source
 from partages.errors import BadDocument, MissingPart, PartagesError, UnreadableDocument, UsageError
@@ -42,10 +42,11 @@ def read_home(source: Source, damaged: Told, cache: Path) -> Iterator[Record]:
 
 def _read_addresses(source: Source, damaged: Told, folder: Path) -> Iterator[Record]:
     with client() as http:
-        wanted = addresses(http, source.options)
-        for one in wanted:
+        for one in addresses(http, source.options):
             path = fetch(http, one.url, folder / one.name, checksum=one.checksum)
-            for file in _members(path, source.options, source, damaged):
+            with locked(folder):
+                files = _members(path, source.options, source, damaged)
+            for file in files:
                 yield from read_file(source, file, source.options, damaged, folder)
 
 
@@ -90,7 +91,9 @@ def _unpack(archive: Path, target: Path, wanted: list[str]) -> None:
 def _read_harvest(source: Source, damaged: Told, folder: Path) -> Iterator[Record]:
     from partages.corpus.oai import harvest
 
-    path = harvest(source, folder.with_name(source.options.get("harvest", source.name)), damaged)
+    folder = folder.with_name(source.options.get("harvest", source.name))
+    with locked(folder):
+        path = harvest(source, folder, damaged)
     form: dict[str, Any] = {"format": "jsonl", "keep": ["licence", "commercial", "url", "pdf", "title"]}
     if source.licence != PER_DOCUMENT:
         form["where"] = {"licence": source.licence}
