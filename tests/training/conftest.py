@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from partages.models.embedded import model_path
 from partages.models.gguf_file import F32, Field, Tensor, Weights, read_weights
@@ -62,6 +63,12 @@ def small(seed: int = 0, width: int = 32) -> Weights:
         for name, shape in shapes.items():
             tensors[f"blk.{layer}.{name}.weight"] = tensor(*shape)
     return Weights(fields, tensors)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Threads wait for each other longer than networks this small compute."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -98,4 +98,4 @@ def test_the_fast_network_has_the_loss_and_the_gradients_of_the_plain_one(
     for name, slope in slopes.items():
         alike = torch.nn.functional.cosine_similarity(slope.flatten(), fast_slopes[name].flatten(), dim=0)
         assert alike > 0.995, name
-        assert float(fast_slopes[name].norm()) == pytest.approx(float(slope.norm()), rel=0.03)
+        assert float(fast_slopes[name].norm()) == pytest.approx(float(slope.norm()), rel=0.05)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -376,6 +377,76 @@ def export_command(
 
 
 @train.command(
+    "audit",
+    help="Ce que le modèle rend de ce qu'il a lu : identités plantées, appartenance, passages mot pour mot.",
+)
+@BASE
+@RUN
+@click.option(
+    "--data",
+    type=FILE,
+    required=True,
+    help="Ce qu'il a lu : dossier de « prepare », ou exemples de « instruct ».",
+)
+@click.option(
+    "--most",
+    type=click.IntRange(10),
+    default=150,
+    show_default=True,
+    help="Passages de chaque côté, lus et jamais lus.",
+)
+@click.option(
+    "--passages", type=click.IntRange(1), default=100, show_default=True, help="Passages à faire réciter."
+)
+@click.option(
+    "--canaries/--no-canaries", default=True, show_default=True,
+    help="Planter des identités fictives dans une copie des données et entraîner de nouveau.",
+)  # fmt: skip
+@click.option(
+    "--steps", type=click.IntRange(1), help="Pas de cet entraînement (par défaut autant que le premier)."
+)
+@SEED
+@OUTPUT
+def audit_command(base: Path | None, run: Path, data: Path, output: Path, **chosen: Any) -> None:
+    """Measure what a run memorised."""
+    from partages.training.audit import COPIES, EACH, audit
+    from partages.training.export import read_trained, trained_network
+    from partages.training.manifest import write_manifest
+    from partages.training.run import ready, recipe_of
+
+    model, manifest = _run_of(base, run)
+    if model.masked:
+        raise UsageError(
+            "Cet examen porte sur les modèles qui écrivent : un modèle masqué n'en a pas besoin."
+        )
+    rows, unseen = _rows_of_run(model, manifest, data)
+    output.mkdir(parents=True, exist_ok=True)
+    most, passages = chosen["most"], chosen["passages"]
+    with progress_bar(4 * most + 2 * passages + len(COPIES) * EACH) as advance:
+        told = audit(
+            model, trained_network(model, read_trained(run / "trained.pt")), recipe_of(manifest), rows, unseen, output,
+            most=most, passages=passages, with_canaries=chosen["canaries"], steps=chosen["steps"], seed=chosen["seed"],
+            done=advance, prepare=lambda recipe: ready(model, model.network(), recipe),
+        )  # fmt: skip
+    write_manifest(
+        output,
+        "audit",
+        {"base": model.facts, "run": run.name, "trained_sha256": manifest["trained_sha256"], **told},
+    )
+    member, given = told["membership"], told["regurgitation"]
+    click.echo(f"appartenance : AUC {member['auc']:.3f} [{member['low']:.3f}, {member['high']:.3f}]")
+    click.echo(
+        f"passages rendus mot pour mot : {given['rate']:.1%} de {given['passages']} lus, "
+        f"{given['unseen_rate']:.1%} de {given['unseen_passages']} jamais lus"
+    )
+    for one in told.get("canaries", []):
+        click.echo(
+            f"identités plantées {one['copies']} fois : exposition {one['exposure']:.1f} bits sur 8, {one['extracted']:.0%} extraites"
+        )
+    click.echo("Seuils dépassés : " + (", ".join(told["passed_thresholds"]) or "aucun") + ".")
+
+
+@train.command(
     "publish", help="Rédige la fiche du modèle à partir des manifestes ; le pousse si --repository est donné."
 )
 @RUN
@@ -457,29 +528,37 @@ def _train(
     step: str, base: "Base", rows: "Rows", validation: "Rows | None", output: Path, since: float, *, identity: str,
     facts: dict[str, Any], **chosen: Any,
 ) -> None:  # fmt: skip
+    from partages.training import distributed
     from partages.training.run import Wish, run
 
-    def told(recipe: "Recipe") -> None:
-        what = (
-            "tous les poids"
-            if recipe.method == "full" or not recipe.rank
-            else f"{recipe.method} de rang {recipe.rank}"
-        )
-        click.echo(
-            f"{recipe.steps} pas de {recipe.batch} rangées, {what}, taux {recipe.rate:g}"
-            f"{', bfloat16' if recipe.half else ''}.", err=True,
-        )  # fmt: skip
+    with ExitStack() as opened:
+        bars: list[Callable[..., None]] = []
 
-    with progress_bar(1) as advance:
+        def told(recipe: "Recipe") -> None:
+            what = (
+                "tous les poids"
+                if recipe.method == "full" or not recipe.rank
+                else f"{recipe.method} de rang {recipe.rank}"
+            )
+            if distributed.RANK == 0:
+                click.echo(
+                    f"{recipe.steps} pas de {recipe.batch} rangées, {what}, taux {recipe.rate:g}"
+                    f"{', bfloat16' if recipe.half else ''}.", err=True,
+                )  # fmt: skip
+                bars.append(opened.enter_context(progress_bar(recipe.steps)))
 
         def show(record: dict[str, Any]) -> None:
-            advance(record["step"], f"perte {record['loss']:.3f}")
+            for advance in bars:
+                advance(record["step"], f"perte {record['loss']:.3f}")
 
         curve = run(
             step, base, rows, validation, output, Wish(since=since, **chosen),
             identity=identity, facts=facts, on_plan=told, on_step=show,
         )  # fmt: skip
-    click.echo(f"{len(curve)} pas en {time.time() - since:.0f} s, perte {curve[-1]['loss']:.3f} : {output}")
+    if distributed.RANK == 0:
+        click.echo(
+            f"{len(curve)} pas en {time.time() - since:.0f} s, perte {curve[-1]['loss']:.3f} : {output}"
+        )
 
 
 def _run_of(base: Path | None, run: Path) -> "tuple[Base, dict[str, Any]]":
@@ -505,3 +584,20 @@ def _run_manifest(run: Path) -> dict[str, Any]:
         return read_manifest(run, "instruct")
     except UsageError:
         return read_manifest(run, "pretrain")
+
+
+def _rows_of_run(model: "Base", manifest: dict[str, Any], data: Path) -> "tuple[Rows, Rows]":
+    """What a run read, and what it did not, from the data it was given."""
+    from partages.training.instruct import read_examples, rows_of
+    from partages.training.manifest import read_manifest, sha256
+    from partages.training.pretrain import load_rows
+
+    if manifest["step"] == "instruct":
+        if sha256(data) != manifest["data"]["sha256"]:
+            raise UsageError(f"« {data} » n'est pas ce que cet entraînement a lu.")
+        examples = list(read_examples(data))
+        length = manifest["data"]["length"]
+        return rows_of(examples, model, length, "train")[0], rows_of(examples, model, length, "validation")[0]
+    if read_manifest(data, "prepare")["train"]["sha256"] != manifest["data"]["train"]["sha256"]:
+        raise UsageError(f"« {data} » n'est pas ce que cet entraînement a lu.")
+    return load_rows(data, "train"), load_rows(data, "validation")

@@ -19,7 +19,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        total = torch.zeros((), dtype=torch.float32)
+        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         for_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         for_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
         for start in range(0, len(hidden), CHUNK):
@@ -58,13 +58,13 @@ def attention(segments: Tensor) -> Tensor:
     """Who may look at whom: (batch, 1, n, n), true within a segment and not ahead."""
     n = segments.shape[1]
     same = segments[:, None, :, None] == segments[:, None, None, :]
-    return same & torch.ones(n, n, dtype=torch.bool).tril()
+    return same & torch.ones(n, n, dtype=torch.bool, device=segments.device).tril()
 
 
 def positions(segments: Tensor) -> Tensor:
     """Place of each token in its own segment."""
     n = segments.shape[1]
-    places = torch.arange(n).expand_as(segments)
+    places = torch.arange(n, device=segments.device).expand_as(segments)
     opens = torch.ones_like(segments, dtype=torch.bool)
     opens[:, 1:] = segments[:, 1:] != segments[:, :-1]
     return places - torch.where(opens, places, 0).cummax(dim=1).values
@@ -84,7 +84,7 @@ def row_loss(
     model = network.get_base_model() if hasattr(network, "get_base_model") else network
     mapping = _masks(model.config, attention(segments), model.dtype)
     half = half and model.dtype == torch.float32
-    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+    with torch.autocast(tokens.device.type, torch.bfloat16, enabled=half):
         hidden = model.base_model(
             input_ids=tokens, attention_mask=mapping, position_ids=positions(segments), use_cache=False
         ).last_hidden_state
@@ -92,6 +92,8 @@ def row_loss(
     if learnt is not None:
         follows &= learnt[:, 1:]
     weight = model.get_output_embeddings().weight
+    if weight.dtype != hidden.dtype and not half:
+        weight = weight.to(hidden.dtype)
     if half:
         hidden, weight = hidden.bfloat16(), weight.bfloat16()
     return cross_entropy_sum(hidden[:, :-1][follows], weight, tokens[:, 1:][follows]), int(follows.sum())
@@ -116,17 +118,17 @@ def masked_loss(
         half: products in bfloat16 where weights are in float32.
     """
     model = network.get_base_model() if hasattr(network, "get_base_model") else network
-    draw = torch.from_numpy(np.random.default_rng(seed).random(tuple(tokens.shape)))
+    draw = torch.from_numpy(np.random.default_rng(seed).random(tuple(tokens.shape))).to(tokens.device)
     hidden = (
         (draw < HIDDEN_SHARE)
         & (segments != PADDING)
-        & ~torch.isin(tokens, torch.tensor(spared, dtype=torch.long))
+        & ~torch.isin(tokens, torch.tensor(spared, dtype=torch.long, device=tokens.device))
     )
     places = positions(segments)
     padding = getattr(getattr(model.base_model, "embeddings", None), "padding_idx", None)
     if model.config.model_type in SHIFTED and padding is not None:
         places = places + padding + 1
-    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+    with torch.autocast(tokens.device.type, torch.bfloat16, enabled=half):
         logits = network(
             input_ids=torch.where(hidden, mask, tokens),
             attention_mask=_masks(
@@ -149,7 +151,7 @@ def _masks(config: Any, mask: Tensor, kind: torch.dtype) -> Any:
     def given(one: Tensor) -> Tensor:
         if config._attn_implementation != ATTENTION:
             return one
-        return torch.zeros(one.shape, dtype=kind).masked_fill_(~one, float("-inf"))
+        return torch.zeros(one.shape, dtype=kind, device=one.device).masked_fill_(~one, float("-inf"))
 
     window = getattr(config, "sliding_window", None)
     layers = getattr(config, "layer_types", None)
@@ -159,7 +161,7 @@ def _masks(config: Any, mask: Tensor, kind: torch.dtype) -> Any:
     near = far
     if window is not None and window < mask.shape[-1]:
         far_back = -window if is_both_ways(config) else 1 - window
-        close = torch.ones(mask.shape[-2:], dtype=torch.bool).triu(far_back)
+        close = torch.ones(mask.shape[-2:], dtype=torch.bool, device=mask.device).triu(far_back)
         near = given(mask & close & close.T if is_both_ways(config) else mask & close)
     return {"full_attention": far, "sliding_attention": near} if layers is not None else near
 

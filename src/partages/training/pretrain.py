@@ -7,7 +7,6 @@ LoRA: Hu et al., 2021 (https://arxiv.org/abs/2106.09685); DoRA: Liu et al., 2024
 import json
 import math
 import os
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 
 from partages.errors import UsageError
+from partages.training import distributed
 from partages.training.loss import masked_loss, row_loss
 from partages.training.network import LINEAR
 from partages.training.rows import read_rows
@@ -121,10 +121,11 @@ def load_rows(folder: Path, part: str) -> Rows:
 def batch_of(rows: Rows, at: np.ndarray[Any, Any]) -> tuple[Tensor, Tensor, Tensor | None]:
     """Some rows as tensors."""
     tokens, segments, learnt = rows
+    where = distributed.device() if distributed.SIZE > 1 else torch.device("cpu")
     return (
-        torch.from_numpy(tokens[at].astype(np.int64)),
-        torch.from_numpy(segments[at].astype(np.int64)),
-        None if learnt is None else torch.from_numpy(learnt[at]),
+        torch.from_numpy(tokens[at].astype(np.int64)).to(where),
+        torch.from_numpy(segments[at].astype(np.int64)).to(where),
+        None if learnt is None else torch.from_numpy(learnt[at]).to(where),
     )
 
 
@@ -144,14 +145,14 @@ def loss_of(
     )
 
 
-def mean_loss(network: Any, rows: Rows, recipe: Recipe, micro: int = 4) -> float:
-    """Nats a token over all rows, without training."""
+def mean_loss(forward: Any, rows: Rows, recipe: Recipe, micro: int = 4) -> float:
+    """Nats a token over all rows, without training; ``forward`` as ``distributed.Step``."""
     total, count = 0.0, 0
-    network.eval()
+    forward.eval()
     with torch.no_grad():
         for start in range(0, len(rows[0]), micro):
             piece = batch_of(rows, np.arange(start, min(start + micro, len(rows[0]))))
-            loss, tokens = loss_of(network, piece, recipe, start)
+            loss, tokens = forward(piece, recipe, start)
             total += float(loss)
             count += tokens
     return total / max(1, count)
@@ -167,7 +168,8 @@ def train(
     on_step: Callable[[dict[str, Any]], None] = lambda _: None,
     identity: str = "",
 ) -> list[dict[str, Any]]:
-    """Train, from the last checkpoint if the folder has one; return one record a step (``step``, ``loss``, ``rate``, ``seconds``).
+    """Train, from the last checkpoint if the folder has one; return one record a step (``step``, ``loss``, ``rate``, ``tokens``,
+    ``seconds``, ``processor``: seconds of all cores).
 
     Args:
         network: as ``with_adapters`` gives it.
@@ -183,6 +185,13 @@ def train(
         UsageError: the checkpoint is of another run.
     """
     output.mkdir(parents=True, exist_ok=True)
+    if recipe.batch % distributed.SIZE:
+        raise UsageError(
+            f"Le lot ({recipe.batch} rangées) doit se partager entre {distributed.SIZE} processus : changez --batch."
+        )
+    forward = distributed.Step(network, loss_of)
+    if distributed.SIZE > 1:
+        distributed.shard(forward.to(distributed.device()))
     parameters = trained(network)
     optimiser = torch.optim.AdamW(
         list(parameters.values()), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01
@@ -199,34 +208,38 @@ def train(
         curve = json.loads(state["curve"])
         with torch.no_grad():
             for name, value in state["weights"].items():
-                parameters[name].copy_(value)
-        optimiser.load_state_dict(state["optimiser"])
+                parameters[name].copy_(distributed.part(value, parameters[name]))
+        distributed.load_state(optimiser, state["optimiser"], list(parameters.values()))
     network.train()
     count = len(rows[0])
     for step in range(len(curve), recipe.steps):
-        started = time.perf_counter()
-        drawn = _order(count, recipe, step)
+        started, worked = time.perf_counter(), time.process_time()
+        drawn = row_order(count, recipe, step)
+        mine = drawn.reshape(distributed.SIZE, -1)[distributed.RANK]
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step, recipe)
-        pieces = [batch_of(rows, drawn[at : at + recipe.micro]) for at in range(0, len(drawn), recipe.micro)]
-        total, tokens = 0.0, 0
-        for at, piece in enumerate(pieces):
-            loss, counted = loss_of(network, piece, recipe, step * recipe.batch + at)
-            if counted:
+        total, counted = 0.0, 0
+        for at in range(0, len(mine), recipe.micro):
+            place = step * recipe.batch + distributed.RANK * len(mine) + at
+            loss, tokens = forward(batch_of(rows, mine[at : at + recipe.micro]), recipe, place)
+            if tokens or distributed.SIZE > 1:
                 loss.backward()
             total += float(loss.detach())
-            tokens += counted
+            counted += tokens
+        if distributed.SIZE > 1:
+            total, together = distributed.added(total, counted)
+            counted = int(together)
         for value in parameters.values():
-            if value.grad is not None:
-                value.grad.div_(max(1, tokens))
-        mean = total / max(1, tokens)
+            if value.grad is not None:  # sharded gradients come averaged over the processes
+                value.grad.mul_(distributed.SIZE / max(1, counted))
+        mean = total / max(1, counted)
         _check(mean, curve, step)
         torch.nn.utils.clip_grad_norm_(parameters.values(), CLIP)
         optimiser.step()
         optimiser.zero_grad()
         record = {
-            "step": step + 1, "loss": round(mean, 5), "rate": rate_at(step, recipe), "tokens": tokens,
-            "seconds": round(time.perf_counter() - started, 3),
+            "step": step + 1, "loss": round(mean, 5), "rate": rate_at(step, recipe), "tokens": counted,
+            "seconds": round(time.perf_counter() - started, 3), "processor": round(time.process_time() - worked, 3),
         }  # fmt: skip
         last = step + 1 == recipe.steps
         if (
@@ -234,39 +247,25 @@ def train(
             and len(validation[0])
             and (last or (step + 1) % (5 * recipe.checkpoint_every) == 0)
         ):
-            record["validation"] = round(mean_loss(network, validation, recipe), 5)
+            record["validation"] = round(mean_loss(forward, validation, recipe), 5)
             network.train()
         curve.append(record)
         on_step(record)
         if last or (step + 1) % recipe.checkpoint_every == 0:
-            _save(
-                checkpoint,
-                {
-                    "told": told,
-                    "curve": json.dumps(curve),
-                    "weights": _copies(parameters),
-                    "optimiser": optimiser.state_dict(),
-                },
-            )
-            (output / "curve.jsonl").write_text("".join(json.dumps(one) + "\n" for one in curve))
-    _save(
-        output / "trained.pt", {"weights": _copies(parameters), "rank": recipe.rank, "method": recipe.method}
-    )
+            kept = {
+                "told": told, "curve": json.dumps(curve), "weights": _copies(parameters),
+                "optimiser": distributed.whole_state(optimiser),
+            }  # fmt: skip
+            if distributed.RANK == 0:
+                _save(checkpoint, kept)
+                (output / "curve.jsonl").write_text("".join(json.dumps(one) + "\n" for one in curve))
+    learnt = {"weights": _copies(parameters), "rank": recipe.rank, "method": recipe.method}
+    if distributed.RANK == 0:
+        _save(output / "trained.pt", learnt)
     return curve
 
 
-def seconds_per_step(network: Any, rows: Rows, recipe: Recipe) -> float:
-    """What a step takes on this machine: the median of a few, the first apart; the network is left as it was."""
-    before = _copies(trained(network))
-    with tempfile.TemporaryDirectory() as folder:
-        curve = train(network, rows, recipe, Path(folder))
-    with torch.no_grad():
-        for name, value in trained(network).items():
-            value.copy_(before[name])
-    return float(np.median([record["seconds"] for record in curve[1:] or curve]))
-
-
-def _order(count: int, recipe: Recipe, step: int) -> np.ndarray[Any, Any]:
+def row_order(count: int, recipe: Recipe, step: int) -> np.ndarray[Any, Any]:
     """Rows of a step: every row once an epoch, in an order that the seed and the epoch decide."""
     places = np.arange(step * recipe.batch, (step + 1) * recipe.batch)
     return np.array(
@@ -287,7 +286,7 @@ def _check(loss: float, curve: list[dict[str, Any]], step: int) -> None:
 
 
 def _copies(parameters: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in parameters.items()}
+    return {name: distributed.whole(value) for name, value in parameters.items()}
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:

@@ -24,6 +24,8 @@ SHORTEST = 8
 """Tokens; a shorter remainder is dropped."""
 FEWEST = 1000
 """Tokens under which training is refused: a model would only learn them by heart."""
+FEWEST_VALIDATION = 2000
+"""Tokens of validation that a source gives, if it has them, however small its share."""
 SUFFIXES = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".parquet")
 """Files of a folder that are read."""
 PADDING = 255
@@ -205,7 +207,7 @@ def prepare(
             digest.update(text.encode() + b"\0")
             texts[split_of(text)].append(text)
         used = {}
-        for part, most in (("train", share), ("validation", share // 20)):
+        for part, most in (("train", share), ("validation", max(share // 20, FEWEST_VALIDATION))):
             draw.shuffle(texts[part])
             pieces: list[list[int]] = []
             counted = 0

@@ -3,13 +3,13 @@
 import gc
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from partages.errors import UsageError
-from partages.training import energy
+from partages.training import distributed, energy
 from partages.training.base import Base
 from partages.training.fast import is_quick, quicken
 from partages.training.manifest import sha256, write_manifest
@@ -61,6 +61,8 @@ def run(
     """
     if (wish.hours is None) == (wish.steps is None):
         raise UsageError("Donnez soit --hours, soit --steps.")
+    if distributed.SIZE > 1 and wish.hours is not None:
+        raise UsageError("Avec plusieurs processus, donnez --steps : chacun mesurerait une autre vitesse.")
     method: Method = "full" if wish.rank == 0 else wish.method
     if method != "full" and base.weights is not None:
         sizes = (tensor.shape for tensor in base.weights.tensors.values())
@@ -80,13 +82,18 @@ def run(
                 gc.collect()
                 network = base.network()
             partial = kept.with_name(kept.name + ".partial")
-            partial.write_text(json.dumps({"wish": _asked(wish), "recipe": asdict(recipe)}), encoding="utf-8")
-            partial.replace(kept)
-        network = _ready(base, network, recipe)
+            if distributed.RANK == 0:
+                partial.write_text(
+                    json.dumps({"wish": _asked(wish), "recipe": asdict(recipe)}), encoding="utf-8"
+                )
+                partial.replace(kept)
+        network = ready(base, network, recipe)
         on_plan(recipe)
         curve = train(
             network, rows, recipe, output, validation=validation, on_step=on_step, identity=identity
         )
+    if distributed.RANK:
+        return curve
     ends = [record["validation"] for record in curve if "validation" in record]
     write_manifest(
         output, step,
@@ -94,7 +101,7 @@ def run(
             **facts, "recipe": asdict(recipe), "tokens": sum(record["tokens"] for record in curve),
             "seconds": round(sum(record["seconds"] for record in curve), 1), "loss": curve[-1]["loss"],
             "validation": ends[-1] if ends else None, "finished": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()),
-            "energy": energy.read(output), "trained_sha256": sha256(output / "trained.pt"),
+            "energy": energy.read(output), "processes": distributed.SIZE, "trained_sha256": sha256(output / "trained.pt"),
         },
     )  # fmt: skip
     return curve
@@ -116,13 +123,19 @@ def _kept(path: Path, wish: Wish) -> Recipe | None:
     try:
         told = json.loads(path.read_bytes())
         if told["wish"] == _asked(wish):
-            return Recipe(**{**told["recipe"], "spared": tuple(told["recipe"]["spared"])})
+            return recipe_of(told)
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return None
 
 
-def _ready(base: Base, network: Any, recipe: Recipe) -> Any:
+def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
+    """The recipe that a manifest holds."""
+    return Recipe(**{**manifest["recipe"], "spared": tuple(manifest["recipe"].get("spared", ()))})
+
+
+def ready(base: Base, network: Any, recipe: Recipe) -> Any:
+    """The network made ready to train as a recipe says."""
     network = with_adapters(network, recipe.rank, recipe.seed, recipe.method, base.targets)
     if recipe.half and recipe.method != "full" and not base.masked:
         quicken(network)
@@ -137,7 +150,12 @@ def _recipe(base: Base, network: Any, rows: Rows, wish: Wish, method: Method) ->
                 f"« {base.name} » est un modèle masqué sans jeton de masque : il ne peut pas être entraîné."
             )
         masking = {"mask": base.mask, "spared": tuple(at for at in (base.start, base.end) if at is not None)}
-    common: dict[str, Any] = {"seed": wish.seed, "half": is_quick(), "method": method, **masking}
+    common: dict[str, Any] = {
+        "seed": wish.seed,
+        "half": distributed.SIZE == 1 and is_quick(),
+        "method": method,
+        **masking,
+    }
     if wish.steps is not None:
         given = {
             name: DEFAULTS[name] if (value := getattr(wish, name)) is None else value for name in DEFAULTS
@@ -151,7 +169,7 @@ def _recipe(base: Base, network: Any, rows: Rows, wish: Wish, method: Method) ->
     whole = wish.hours * 3600
     trial = Recipe(steps=1, rank=LARGEST_TRIAL if wish.rank is None else wish.rank, **common)
     width = network_size(network)
-    speed = probe(_ready(base, network, trial), rows, trial, min(PROBE_SECONDS, PROBE_SHARE * whole))
+    speed = probe(ready(base, network, trial), rows, trial, min(PROBE_SECONDS, PROBE_SHARE * whole))
     left = max(1.0, whole - (time.time() - wish.since))
     found = plan(speed, len(rows[0]), left, width, method, batch=wish.batch, rank=wish.rank, rate=wish.rate)
     return Recipe(**found, **common)
