@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from partages.errors import UsageError
-from partages.models.gguf_file import Weights, write_weights
+from partages.models.gguf_file import write_weights
 from partages.training.audit import auc, canaries
+from tests.training.conftest import small
 from tests.training.test_commands import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
@@ -29,8 +30,8 @@ def test_canaries_are_all_different_and_the_same_each_time() -> None:
 
 
 @pytest.mark.slow
-def test_a_model_that_learnt_by_heart_is_caught_and_not_published(tiny: Weights, tmp_path: Path) -> None:
-    write_weights(tmp_path / "base.gguf", tiny)
+def test_a_model_that_learnt_by_heart_is_caught_and_not_published(tmp_path: Path) -> None:
+    write_weights(tmp_path / "base.gguf", small(width=128))
     draw = np.random.default_rng(0)
     notes = tmp_path / "notes.txt"
     notes.write_text(
@@ -52,7 +53,7 @@ def test_a_model_that_learnt_by_heart_is_caught_and_not_published(tiny: Weights,
         tmp_path / "data",
     )
     told = {}
-    for name, steps, rate in (("heart", 150, 0.01), ("nothing", 2, 1e-6)):
+    for name, steps, rate in (("heart", 300, 0.01), ("nothing", 2, 1e-6)):
         out, audit = tmp_path / name, tmp_path / f"audit-{name}"
         run(
             "pretrain",
@@ -70,7 +71,7 @@ def test_a_model_that_learnt_by_heart_is_caught_and_not_published(tiny: Weights,
         )
         run(
             "audit", *base, "--run", out, "--data", tmp_path / "data", "--passages", 20, "--most", 40,
-            *(["--no-canaries"] if name == "nothing" else ["--steps", 100]), "--output", audit,
+            *(["--no-canaries"] if name == "nothing" else ["--steps", 80]), "--output", audit,
         )  # fmt: skip
         told[name] = json.loads((audit / "manifest.json").read_text())
     assert told["heart"]["membership"]["low"] > 0.75

@@ -1,6 +1,8 @@
 """Pushing a model to the Hub: only what the audit lets through, with the licence of its base."""
 
+import importlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,6 @@ def push(folder: Path, repository: str, endpoint: str | None, private: bool) -> 
             f"« {folder} » n'a pas de modèle à pousser (.gguf ou .safetensors) : exportez-le d'abord."
         )
     try:
-        import httpx
         from huggingface_hub import HfApi
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError
         from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -67,8 +68,17 @@ def push(folder: Path, repository: str, endpoint: str | None, private: bool) -> 
         status = error.response.status_code
         reason = "jeton absent ou refusé" if status in (401, 403) else f"statut {status}"
         raise OutputError(f"Le dépôt « {repository} » a été refusé ({reason}) : voyez HF_TOKEN.") from None
-    except (httpx.HTTPError, OSError):
+    except (*_unreachable(), OSError):
         raise OutputError(
             f"Le Hub ne répond pas ({endpoint or 'huggingface.co'}) : réessayez plus tard."
         ) from None
     return f"{(endpoint or 'https://huggingface.co').rstrip('/')}/{repository}"
+
+
+def _unreachable() -> tuple[type[Exception], ...]:
+    """Errors of the client that the installed ``huggingface_hub`` speaks through."""
+    found: list[type[Exception]] = []
+    for name in ("httpx2", "httpx"):
+        with suppress(ImportError, AttributeError):
+            found.append(importlib.import_module(name).HTTPError)
+    return tuple(found)
