@@ -62,7 +62,7 @@ def plain(path: Path, lines: bool, steps: int, half: bool) -> dict[str, float]:
     base = model_path(Settings())
     tokenizer = AutoTokenizer.from_pretrained(base.parent, gguf_file=base.name)
     network = AutoModelForCausalLM.from_pretrained(base.parent, gguf_file=base.name, dtype=torch.float32)
-    network.is_quantized = False  # its weights are float32 by now; the trainer would refuse the name of their file
+    network.is_quantized = False  # its weights are float32 by now, but the trainer would refuse them
 
     def encode(text: str) -> list[int]:
         return tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -283,9 +283,14 @@ def audit(
     ]
     del reference
     gains = [(old - new)[np.isfinite(old - new)] for old, new in zip(before, after, strict=True)]
+    plain_scores = [-one[np.isfinite(one)] for one in after]
+    attacks = {
+        "loss": auc(plain_scores[0], plain_scores[1], seed),
+        "loss of the base minus loss": auc(gains[0], gains[1], seed),
+    }
+    strongest = max(attacks, key=lambda name: attacks[name]["auc"])
     told["membership"] = {
-        **auc(gains[0], gains[1], seed), "by": "loss of the base minus loss", "seen": len(gains[0]), "unseen": len(gains[1]),
-        "plain_auc": auc(-after[0][np.isfinite(after[0])], -after[1][np.isfinite(after[1])], seed)["auc"],
+        **attacks[strongest], "by": strongest, "attacks": attacks, "seen": len(gains[0]), "unseen": len(gains[1]),
     }  # fmt: skip
     told["regurgitation"] = {
         "rate": same / tried if tried else 0.0, "passages": tried,

@@ -79,6 +79,13 @@ class Base:
         return str(self.facts["sha256"])
 
     @property
+    def context(self) -> int:
+        """Tokens that it reads at most."""
+        if self.weights is not None:
+            return int(self.weights.number("context_length"))
+        return int(_json(self.path / "config.json").get("max_position_embeddings", 512))
+
+    @property
     def targets(self) -> str | list[str]:
         """Which modules adapters go beside, as ``peft`` takes it."""
         from partages.training.network import LINEAR

@@ -65,7 +65,7 @@ def whole_line(
     if not done(data, "prepare"):
         say("Textes :")
         context.invoke(
-            commands.prepare_command, base=base, inputs=inputs, lines=lines, tokens=BUDGET, length=512, seed=seed,
+            commands.prepare_command, base=base, inputs=inputs, lines=lines, tokens=BUDGET, length=min(512, model.context), seed=seed,
             output=data,
         )  # fmt: skip
 
@@ -104,7 +104,7 @@ def whole_line(
         if not done(run, "instruct"):
             say("Consignes :")
             context.invoke(
-                commands.instruct_command, base=base, data=examples, length=1024, plain=model.template is None, output=run,
+                commands.instruct_command, base=base, data=examples, length=min(1024, model.context), plain=model.template is None, output=run,
                 **chosen(second),
             )  # fmt: skip
     merged = None

@@ -68,7 +68,7 @@ def push(folder: Path, repository: str, endpoint: str | None, private: bool) -> 
         status = error.response.status_code
         reason = "jeton absent ou refusé" if status in (401, 403) else f"statut {status}"
         raise OutputError(f"Le dépôt « {repository} » a été refusé ({reason}) : voyez HF_TOKEN.") from None
-    except (*_unreachable(), OSError):
+    except _unreachable():
         raise OutputError(
             f"Le Hub ne répond pas ({endpoint or 'huggingface.co'}) : réessayez plus tard."
         ) from None
@@ -77,7 +77,7 @@ def push(folder: Path, repository: str, endpoint: str | None, private: bool) -> 
 
 def _unreachable() -> tuple[type[Exception], ...]:
     """Errors of the client that the installed ``huggingface_hub`` speaks through."""
-    found: list[type[Exception]] = []
+    found: list[type[Exception]] = [OSError]
     for name in ("httpx2", "httpx"):
         with suppress(ImportError, AttributeError):
             found.append(importlib.import_module(name).HTTPError)
