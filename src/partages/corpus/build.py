@@ -344,9 +344,15 @@ def _told(work: Path, todo: list[Stage], advance: Callable[..., None]) -> Iterat
     """Tells how many tasks are done, twice a second, from the marks that the executors leave."""
     over = threading.Event()
 
+    def done(stage: Stage) -> int:
+        try:
+            return sum(1 for _ in (work / "log" / stage.name / "completions").iterdir())
+        except OSError:
+            return 0
+
     def look() -> None:
         while not over.wait(0.5):
-            counts = [len(list((work / "log" / stage.name / "completions").glob("*"))) for stage in todo]
+            counts = [done(stage) for stage in todo]
             current = next(
                 (stage.name for stage, count in zip(todo, counts, strict=True) if count < stage.tasks), ""
             )
