@@ -17,7 +17,8 @@ from partages.corpus.decontaminate import build, question_words, save
 def questions(folder: Path) -> Iterator[tuple[str, list[str]]]:
     for path in sorted(folder.glob("*.json")):
         for row in json.loads(path.read_text(encoding="utf-8")):
-            yield "frenchmedmcqa", question_words(row["question"], row["answers"].values())
+            for words in question_words(row["question"], row["answers"].values()):
+                yield "frenchmedmcqa", words
 
 
 if __name__ == "__main__":

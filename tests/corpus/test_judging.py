@@ -136,7 +136,7 @@ def test_a_question_is_found_whatever_its_case_and_accents() -> None:
     question = (
         "Parmi les propositions suivantes concernant la digoxine, laquelle est exacte chez le sujet âgé ?"
     )
-    index = decontaminate.build([("fictif", decontaminate.question_words(question))])
+    index = decontaminate.build([("fictif", words) for words in decontaminate.question_words(question)])
     text = "Rappel. PARMI LES PROPOSITIONS SUIVANTES, CONCERNANT LA DIGOXINE : laquelle est exacte chez le sujet age ? Suite."
     found = index.find(numbers(split(text)))
     assert [index.benchmark(one) for one, _ in found] == ["fictif"]
@@ -158,9 +158,10 @@ def test_the_index_that_ships_knows_the_benchmark(shared) -> None:  # type: igno
 
     index = decontaminate.shipped()
     rows = json.loads((shared / "frenchmedmcqa" / "dev.json").read_text(encoding="utf-8"))
-    texts = [row["question"] + " " + " ".join(row["answers"].values()) for row in rows]
-    found = [bool(index.find(numbers(split(text)))) for text in texts]
-    assert np.mean(found) >= 0.98
+    for join in (" {1} ", "\n{0}. {1}", " - {1}"):
+        texts = [row["question"] + "".join(join.format(*pair) for pair in row["answers"].items()) for row in rows]
+        found = [bool(index.find(numbers(split(text)))) for text in texts]
+        assert np.mean(found) >= 0.98
 
 
 def test_topics_of_plain_subjects() -> None:

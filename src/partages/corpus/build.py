@@ -16,6 +16,7 @@ with a ``README.md`` is a whole corpus.
 
 import errno
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -255,13 +256,24 @@ def _read_benchmarks(plan: Plan, work: Path) -> None:
         return
     inputs = [part.input() for part in plan.benchmarks]
     index = decontaminate.build(
-        (one.source.name, decontaminate.question_words(record.text))
+        (one.source.name, words)
         for one in inputs
         for record in read(one.source, one.paths, root=one.root, damaged=lambda _: None)
+        for words in _known_by(record.text)
     )
     partial = path.with_name(path.name + ".partial")
     decontaminate.save(index, partial)
     partial.replace(path)
+
+
+def _known_by(text: str) -> list[list[str]]:
+    """A benchmark record by its question, where choices follow it, else by all its words."""
+    first, *rest = [line for line in text.split("\n") if line.strip()] or [""]
+    choices = [match[1] for line in rest if (match := _CHOICE.match(line))]
+    return decontaminate.question_words(first, choices) if choices else decontaminate.question_words(text)
+
+
+_CHOICE = re.compile(r"[A-J][.)] (.+)")
 
 
 # --- executors

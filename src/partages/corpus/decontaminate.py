@@ -19,8 +19,8 @@ from partages.corpus.words import Hashes, grams, numbers, split
 
 WORDS = 8
 """Words of a sequence."""
-ENOUGH = 12
-"""Words of a question; a shorter one is known together with its choices."""
+ENOUGH = 10
+"""Words of a question; a shorter one is known together with its choices, with and without their letters."""
 SHARE = 0.5
 """Share of a question's sequences found in a text, from which it holds the question."""
 LONG = 25
@@ -73,10 +73,15 @@ class Index:
         return self.benchmarks[self.names[question]]
 
 
-def question_words(question: str, choices: Iterable[str] = ()) -> list[str]:
-    """The words that a question is known by."""
+def question_words(question: str, choices: Iterable[str] = ()) -> list[list[str]]:
+    """The sequences of words that a question is known by, each of which is enough."""
     words = split(question)
-    return words if len(words) >= ENOUGH else words + [word for choice in choices for word in split(choice)]
+    listed = list(choices)
+    if len(words) >= ENOUGH or not listed:
+        return [words]
+    plain = [word for choice in listed for word in split(choice)]
+    lettered = [word for letter, choice in zip("abcdefghij", listed, strict=False) for word in (letter, *split(choice))]
+    return [words + plain, words + lettered]
 
 
 def build(questions: Iterable[tuple[str, list[str]]]) -> Index:

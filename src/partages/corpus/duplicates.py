@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from partages.corpus.words import Hashes, grams, numbers, scramble
 
-BANDS, ROWS = 48, 3
+BANDS, ROWS = 80, 3
 HASHES = BANDS * ROWS
 SHORTEST = 8
 """Shingles; a shorter document has exact duplicates only."""
 CANDIDATE = 0.20
-"""Estimated Jaccard similarity of shingles from which a pair is verified; 0.47 is expected when a word in five changed."""
+"""Estimated Jaccard similarity of shingles from which a pair is verified; 0.33 to 0.47 is expected when a word in five changed."""
 SAME = 0.80
 """Share of the later document's words found, in order, in the earlier one, from which it is its near duplicate."""
 SCATTERED = 0.72
