@@ -16,6 +16,7 @@ with a ``README.md`` is a whole corpus.
 
 import errno
 import json
+import os
 import re
 import shutil
 import threading
@@ -300,6 +301,9 @@ def _run_ray(todo: list[Stage], work: Path, workers: int, settings: dict[str, An
     except ImportError:
         raise MissingPart("L'exécuteur Ray demande ray : pip install 'partages[corpus]'.") from None
     settings = dict(settings)
+    os.environ.setdefault(
+        "RAY_worker_niceness", "0"
+    )  # Ray's default leaves its workers behind everything else
     opened = not ray.is_initialized()
     if opened:
         address = settings.pop("address", None)

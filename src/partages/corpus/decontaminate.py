@@ -80,7 +80,11 @@ def question_words(question: str, choices: Iterable[str] = ()) -> list[list[str]
     if len(words) >= ENOUGH or not listed:
         return [words]
     plain = [word for choice in listed for word in split(choice)]
-    lettered = [word for letter, choice in zip("abcdefghij", listed, strict=False) for word in (letter, *split(choice))]
+    lettered = [
+        word
+        for letter, choice in zip("abcdefghij", listed, strict=False)
+        for word in (letter, *split(choice))
+    ]
     return [words + plain, words + lettered]
 
 

@@ -4,8 +4,8 @@ A document is a set of pairs of neighbouring content words (``shingles``): pairs
 the 5-word shingles of web pipelines do not, and leaving out small words keeps unrelated texts apart. ``HASHES`` MinHash
 values (Broder 1997) in ``BANDS`` bands of ``ROWS`` propose pairs of documents (locality-sensitive hashing; Leskovec,
 Rajaraman, Ullman, Mining of Massive Datasets, ch. 3). A pair is a near duplicate when the words of the later one are, in
-order, those of the earlier one for ``SAME`` of them at least: at most one word in five changed. Between ``SCATTERED`` and
-``SAME``, it is one if the changes are scattered; two leaflets of one template that differ by a section are both kept.
+order, those of the earlier one for ``SAME`` of them at least (at most one word in five changed) and the others are edits
+rather than passages: two leaflets of one template that differ by a section are both kept.
 
 The earlier document is kept: commercial sources come first, so a research-only text never takes the place of one.
 """
@@ -24,9 +24,13 @@ CANDIDATE = 0.20
 SAME = 0.80
 """Share of the later document's words found, in order, in the earlier one, from which it is its near duplicate."""
 SCATTERED = 0.72
-"""The same where the other words are scattered: edits, not a passage of its own."""
-PASSAGE, OWN = 6, 0.05
-"""Words in a row that make a passage; share of the words in such passages at most, for edits to be called scattered."""
+"""The same where hardly any of the other words stand together: edits, not a passage of its own."""
+PASSAGE = 6
+"""Words in a row that make a passage."""
+OWN = {SAME: 0.10, SCATTERED: 0.05}
+"""Share of the words in passages of its own, at most, from each of these shares on: with more, it says something else too."""
+BRIEF, BRIEF_SAME = 40, 0.90
+"""Words under which a document is brief, and what its share must be: a prescription is another one by a word."""
 BLOCK = 2048
 
 _SMALL = np.unique(
@@ -125,17 +129,18 @@ def near(earlier: NDArray[np.uint32], later: NDArray[np.uint32]) -> float:
     if not len(later):
         return 0.0
     first, second = earlier.tolist(), later.tolist()
-    common = LCSseq.similarity(first, second, score_cutoff=int(SCATTERED * len(second)))
-    share = float(common) / len(second)
-    if share >= SAME:
-        return share
-    if share < SCATTERED:
+    least = BRIEF_SAME if len(second) < BRIEF else SCATTERED
+    share = float(LCSseq.similarity(first, second, score_cutoff=int(least * len(second)))) / len(second)
+    if share < least:
         return 0.0
-    passages = own = 0
+    own = OWN[SAME] if share >= SAME else OWN[SCATTERED]
+    if 1 - share <= own:
+        return share
+    passages = run = 0
     for tag, _, _, start, end in [*LCSseq.opcodes(first, second), ("equal", 0, 0, 0, PASSAGE)]:
         if tag == "equal" and end - start >= 2:  # a word in common by chance does not end a passage
-            passages += own if own >= PASSAGE else 0
-            own = 0
+            passages += run if run >= PASSAGE else 0
+            run = 0
         elif tag != "equal":
-            own += end - start
-    return share if passages <= OWN * len(second) else 0.0
+            run += end - start
+    return share if passages <= own * len(second) else 0.0

@@ -10,7 +10,7 @@ FRENCH = frozenset(
 )
 FOREIGN = {
     "en": frozenset("the of and in to is for with that was were are this by from on be as an which or at has have".split()),
-    "es": frozenset("el los las del y una con por para se que como más su fue en al lo es".split()),
+    "es": frozenset("el los las del y una con por se que como más su fue en al lo".split()),
     "de": frozenset("der die das und von mit ist den im zu für auf eine nicht bei werden sind des dem".split()),
     "it": frozenset("il di che del della per con una dei nel alla sono gli le è si da in".split()),
     "pt": frozenset("o os do da dos das com uma para por não que ao em foi mais são se".split()),
@@ -26,8 +26,10 @@ SHORT = 8
 _WORD = re.compile(r"[^\W\d_]+")
 
 
-def language_of(text: str) -> str:
+def language_of(text: str, *, statistics: bool = True) -> str:
     """ISO 639-1 code of the text's language; ``fr`` where it has too few words to tell.
+
+    Without ``statistics`` small words alone tell: what has none (a list of drugs, a table) is left in French.
 
     Raises:
         MissingPart: ``py3langid`` is not installed.
@@ -44,9 +46,9 @@ def language_of(text: str) -> str:
     other, share = max(others.items(), key=lambda pair: pair[1])
     if french >= SURE and french > share:
         return "fr"
-    if share >= SURE and share > 2 * french and len(words) >= 4:
+    if share >= SURE and share > 2 * french and share * len(words) >= 2:
         return other
-    if len(words) < SHORT:
+    if len(words) < SHORT or not statistics:
         return "fr"
     try:
         import py3langid

@@ -43,13 +43,13 @@ RULES = {
         Rule("symbols", 0.2, "ellipses and # a word, at most", "0.10 (Gopher)",
              "leaflets lead from a substance to its quantity with an ellipsis"),
         Rule("no-sentence", 2, "distinct French small words, at least", "2 of 8 (Gopher)", "same, on 60 French words; not for titles"),
-        Rule("capitals", 0.6, "share of letters in capitals, at most", "none", "forms and headings"),
-        Rule("repeated-lines", 0.4, "share of lines that came before, at most", "0.30 (Gopher)",
-             "short lines come back in tables; lines under 3 words are not counted"),
-        Rule("repeated-phrase", 0.25, "share of words in the most frequent 3-gram, at most", "0.18 (Gopher)",
+        Rule("capitals", 0.6, "share of letters in capitals, at most", "none", "menus and forms; not for titles"),
+        Rule("repeated-lines", 0.6, "share of lines that came before, at most", "0.30 (Gopher)",
+             "short lines come back in tables, and later copies are taken out; lines under 3 words are not counted"),
+        Rule("repeated-phrase", 0.35, "share of words in the most frequent 3-gram, at most", "0.18 (Gopher)",
              "the name of a product or a disease comes back"),
-        Rule("repeated-passages", 0.4, "share of words in 10-grams that came before, at most", "0.10 (Gopher)",
-             "a leaflet says the same of each species, dose and route"),
+        Rule("repeated-passages", 0.6, "share of words in 10-grams that came before, at most", "0.10 (Gopher)",
+             "a leaflet says the same of each species, dose and route, and later copies are taken out"),
         Rule("list-of-fragments", 0.9, "share of lines under 30 characters, at most", "0.67 (FineWeb)",
              "signs and criteria are listed; from 20 lines on"),
         Rule("broken-encoding", 0.005, "replacement characters and misread bytes a character, at most", "none", "lost text"),
@@ -68,10 +68,15 @@ _LETTER = re.compile(r"[^\W\d_]")
 _BOILERPLATE = re.compile(
     r"tous droits réservés|all rights reserved|©|\bcopyright\b|retour (?:au sommaire|en haut)|cliquez (?:ici|sur)|"
     r"imprimer (?:la|cette) page|mentions légales|politique de confidentialité|accepter (?:les|tous les) cookies|"
-    r"partager sur (?:facebook|twitter|linkedin)|s'abonner à la newsletter|plan du site|date de création du document|"
-    r"support de cours|télécharger (?:le|ce) (?:pdf|document)|page d'accueil|se connecter|mot de passe oublié",
+    r"partager sur (?:facebook|twitter|linkedin)|s'abonner à la newsletter|plan du site|"
+    r"télécharger (?:le|ce) (?:pdf|document)|page d'accueil|se connecter|mot de passe oublié",
     re.IGNORECASE,
 )
+STRIPPED = re.compile(
+    r"(?:^|\s)[-–]?\s*(?:date de création du document(?: \d{4}(?: ?[-–] ?\d{4})?)?|support de cours(?: \(version pdf\))?)\s*[-–]?(?=\s|$)",
+    re.IGNORECASE,
+)
+"""Mentions that stand in the same line as a title, which stays."""
 BOILERPLATE_LENGTH = 160
 """Characters; a longer paragraph that holds such words says something else too."""
 
@@ -119,7 +124,7 @@ def judge(text: str, kind: str) -> tuple[str, float] | None:
             return "no-sentence", len(small)
     letters = sum(map(str.isalpha, text)) if count < 200 else sum(map(str.isalpha, text[:3000]))
     capitals = sum(map(str.isupper, text)) if count < 200 else sum(map(str.isupper, text[:3000]))
-    if letters and capitals / letters > RULES["capitals"].limit:
+    if letters and capitals / letters > RULES["capitals"].limit and kind != "title":
         return "capitals", capitals / letters
     return _repeats(text)
 

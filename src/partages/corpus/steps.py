@@ -22,7 +22,7 @@ from partages.corpus.language import language_of
 from partages.corpus.ledger import Ledger
 from partages.corpus.normalise import join_tokens, normalise
 from partages.corpus.plan import Edition, OnDamage, Part
-from partages.corpus.quality import judge, judge_paragraph
+from partages.corpus.quality import STRIPPED, judge, judge_paragraph
 from partages.corpus.sources import Damage, Record, read
 from partages.corpus.words import digest, numbers, split
 from partages.errors import BadDocument
@@ -273,7 +273,7 @@ class Language(Step):
         if "\n" in document.text:
             kept = []
             for line in document.text.split("\n"):
-                if line.count(" ") >= FOREIGN_FROM and (code := language_of(line)) != "fr":
+                if line.count(" ") >= FOREIGN_FROM and (code := language_of(line, statistics=False)) != "fr":
                     _drop(ledger, document, "foreign-paragraph", code, text=line)
                 else:
                     kept.append(line)
@@ -292,9 +292,12 @@ class Quality(Step):
         lines = document.text.split("\n")
         if len(lines) > 1:
             kept = []
-            for line in lines:
-                if reason := judge_paragraph(line) if line else None:
-                    _drop(ledger, document, reason, text=line)
+            for whole in lines:
+                line = STRIPPED.sub("", whole).strip()
+                if reason := (
+                    "boilerplate" if whole and not line else judge_paragraph(line) if line else None
+                ):
+                    _drop(ledger, document, reason, text=whole)
                 else:
                     kept.append(line)
             document.text = re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
