@@ -30,6 +30,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from datatrove.data import Document
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "src"))
@@ -281,20 +283,20 @@ def stock_stages(readers: list[Any], output: Path, config: Any) -> list[tuple[li
     )
     from datatrove.pipeline.filters import FineWebQualityFilter, GopherQualityFilter, GopherRepetitionFilter
     from datatrove.pipeline.formatters import FTFYFormatter, PIIFormatter
-    from datatrove.pipeline.readers import JsonlReader
-    from datatrove.pipeline.writers import JsonlWriter
+    from datatrove.pipeline.readers import ParquetReader
+    from datatrove.pipeline.writers import ParquetWriter
 
     kept, minhash, tasks = str(output / "kept"), output / "minhash", 12
     return [
         (
             [*readers, GopherRepetitionFilter(language="fra"), FineWebQualityFilter(language="fra"),
-             GopherQualityFilter(language="fra", stop_words=STOP_WORDS), FTFYFormatter(), PIIFormatter(), JsonlWriter(kept)],
+             GopherQualityFilter(language="fra", stop_words=STOP_WORDS), FTFYFormatter(), PIIFormatter(), ParquetWriter(kept)],
             tasks,
         ),
-        ([JsonlReader(kept), MinhashDedupSignature(str(minhash / "signatures"), config=config, language="fra")], tasks),
+        ([ParquetReader(kept), MinhashDedupSignature(str(minhash / "signatures"), config=config, language="fra")], tasks),
         ([MinhashDedupBuckets(str(minhash / "signatures"), str(minhash / "buckets"), config=config)], config.num_buckets),
         ([MinhashDedupCluster(str(minhash / "buckets"), str(minhash / "remove"), config=config)], 1),
-        ([JsonlReader(kept), MinhashDedupFilter(str(minhash / "remove")), JsonlWriter(str(output / "result"))], tasks),
+        ([ParquetReader(kept), MinhashDedupFilter(str(minhash / "remove")), ParquetWriter(str(output / "result"))], tasks),
     ]  # fmt: skip
 
 
@@ -356,7 +358,7 @@ def duplicates(shared: Path, count: int) -> None:
 
     logger.disable("datatrove")
     draw = random.Random(0)
-    base = _without_natural([one.text for one in _cases(shared)])
+    base = _without_natural([one.text for one in _cases(shared, count)])
     words = sorted({word for text in base[:300] for word in text.split()})
     planted = []
     for text in draw.sample(base, min(count, len(base))):
@@ -377,18 +379,16 @@ def duplicates(shared: Path, count: int) -> None:
         config = MinhashConfig(hash_config=HashConfig(precision=64, hash_fc="sha1"))
         stages = stock_stages([], folder / "stock", config)[1:]
         (folder / "stock" / "kept").mkdir(parents=True)
-        with gzip.open(folder / "stock" / "kept" / "00000.jsonl.gz", "wt", encoding="utf-8") as file:
-            for at, text in enumerate(everything):
-                file.write(json.dumps({"text": text, "id": str(at)}) + "\n")
+        rows = {"text": everything, "id": [str(at) for at in range(len(everything))]}
+        pq.write_table(pa.table(rows), folder / "stock" / "kept" / "00000.parquet")
         for at, (pipeline, tasks) in enumerate(stages):
             tasks = tasks if tasks != 12 else 1
             LocalPipelineExecutor(
                 pipeline, tasks=tasks, workers=1, logging_dir=str(folder / f"log{at}")
             ).run()
         kept_stock = Counter()
-        for path in (folder / "stock" / "result").glob("*.jsonl.gz"):
-            with gzip.open(path, "rt", encoding="utf-8") as file:
-                kept_stock.update(json.loads(line)["text"] for line in file)
+        for path in (folder / "stock" / "result").glob("*.parquet"):
+            kept_stock.update(pq.read_table(path).column("text").to_pylist())
     for name, kept in (("partages", kept_ours), ("stock MinHash (14 bands of 8, 5-grams)", kept_stock)):
         pairs = [(text, copied, share) for copied, (text, share) in originals.items()]
         found = [not (kept[text] and kept[copied]) for text, copied, _ in pairs]
@@ -418,18 +418,30 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def _cases(shared: Path) -> Iterator[Document]:
+def _cases(shared: Path, most: int = 1200) -> Iterator[Document]:
+    """Clinical cases, encyclopedia and lectures in turn."""
+    sources = [_reports(shared), _sections(shared, "wikipedia"), _sections(shared, "cerimes")]
+    for _ in range(most):
+        for source in sources:
+            if one := next(source, None):
+                yield one
+
+
+def _reports(shared: Path) -> Iterator[Document]:
+    from partages.corpus.normalise import normalise
+
+    for path in sorted((shared / "frasimed").rglob("*.txt")):
+        yield Document(text=normalise(path.read_text(encoding="utf-8")).text, id=path.stem)
+
+
+def _sections(shared: Path, name: str) -> Iterator[Document]:
     from partages.corpus.cutting import sections
     from partages.corpus.normalise import normalise
 
-    paths = [*sorted((shared / "frasimed").rglob("*.txt"))[::2]]
-    for path in paths:
-        yield Document(text=normalise(path.read_text(encoding="utf-8")).text, id=path.stem)
-    for name in ("wikipedia", "cerimes"):
-        with gzip.open(shared / "corpus" / f"{name}.txt.gz", "rt", encoding="utf-8") as file:
-            for at, line in enumerate(file):
-                for number, piece in enumerate(sections(normalise(line[:100_000]).text)):
-                    yield Document(text=piece, id=f"{name}/{at}/{number}")
+    with gzip.open(shared / "corpus" / f"{name}.txt.gz", "rt", encoding="utf-8") as file:
+        for at, line in enumerate(file):
+            for number, piece in enumerate(sections(normalise(line[:100_000]).text)):
+                yield Document(text=piece[:6000], id=f"{name}/{at}/{number}")
 
 
 def _without_natural(texts: list[str]) -> list[str]:
