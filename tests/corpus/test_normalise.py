@@ -61,6 +61,10 @@ def test_a_tokenised_line_is_put_back_together() -> None:
         join_tokens("Métastases : jusqu' où aller ( foie ) , et quand . ")
         == "Métastases : jusqu'où aller (foie), et quand. "
     )
+    assert (
+        join_tokens("Le flacon d ’ un mL est jeté . Voir l ’ étui . ")
+        == "Le flacon d’un mL est jeté. Voir l’étui. "
+    )
 
 
 def test_running_heads_page_numbers_contents_and_references_go() -> None:

@@ -10,10 +10,10 @@ FRENCH = frozenset(
 )
 FOREIGN = {
     "en": frozenset("the of and in to is for with that was were are this by from on be as an which or at has have".split()),
-    "es": frozenset("el los las del y una con por se que como más su fue en al lo".split()),
+    "es": frozenset("el los las del una con por como más su fue en al lo".split()),
     "de": frozenset("der die das und von mit ist den im zu für auf eine nicht bei werden sind des dem".split()),
-    "it": frozenset("il di che del della per con una dei nel alla sono gli le è si da in".split()),
-    "pt": frozenset("o os do da dos das com uma para por não que ao em foi mais são se".split()),
+    "it": frozenset("di che del della per con una dei nel alla sono gli è si da in".split()),
+    "pt": frozenset("os do da dos das com uma para por não ao em foi mais são se".split()),
     "nl": frozenset("de het een van en in is dat met voor niet op zijn te aan bij door".split()),
 }  # fmt: skip
 SURE = 0.15

@@ -206,7 +206,7 @@ def _is_tokenised(text: str) -> bool:
 
 
 def _join_tokens(text: str) -> str:
-    text = re.sub(r"(\w['’]) (?=\w)", r"\1", text)
+    text = re.sub(r"(\w) ?(['’]) (?=\w)", r"\1\2", text)
     text = re.sub(r" ([.,)\]])", r"\1", text)
     text = re.sub(r"([(\[]) ", r"\1", text)
     return re.sub(r"(?<=\d),(?: )(?=\d)|(?<=\d) ,(?=\d)", ",", text)

@@ -73,7 +73,7 @@ _BOILERPLATE = re.compile(
     re.IGNORECASE,
 )
 STRIPPED = re.compile(
-    r"(?:^|\s)[-–]?\s*(?:date de création du document(?: \d{4}(?: ?[-–] ?\d{4})?)?|support de cours(?: \(version pdf\))?)\s*[-–]?(?=\s|$)",
+    r"(?:^|\s)[-–]?\s*(?:date de création du document(?: \d{4}(?: ?[-–] ?\d{4})?)?|support de cours(?: \(version pdf\))?)\s*[-–]?(?=\s|$)|(?<=\S)\s*©[^.;:|]{0,70}$",
     re.IGNORECASE,
 )
 """Mentions that stand in the same line as a title, which stays."""
