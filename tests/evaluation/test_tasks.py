@@ -95,6 +95,22 @@ def test_lm_eval_finds_the_folder_by_itself() -> None:
     assert "from partages" not in (folder / "utils.py").read_text(encoding="utf-8")
 
 
+def test_a_task_of_ours_included_in_a_yaml_of_someone_else_loads_under_plain_lm_eval(tmp_path: Path) -> None:
+    from lm_eval.tasks import TaskManager
+
+    folder = Path(str(measure.files("partages.evaluation.tasks")))
+    (tmp_path / "rows.json").write_text(json.dumps([{**ONE[0], "correct_answers": ["d"]}]))
+    (tmp_path / "mine.yaml").write_text(
+        f"include: {folder}/frenchmedmcqa_single.yaml\ntask: mine\ndataset_path: json\ndataset_kwargs:\n"
+        f"  data_files: {{train: {tmp_path}/rows.json, validation: {tmp_path}/rows.json, test: {tmp_path}/rows.json}}\n"
+        f"  cache_dir: {tmp_path}/cache\n"
+    )
+    task = TaskManager(include_path=str(tmp_path), include_defaults=False).load(["mine"])["tasks"]["mine"]
+    first = task.eval_docs[0]
+    assert task.doc_to_text(first).endswith("E. e\nRéponse :")
+    assert task.doc_to_choice(first)[task.doc_to_target(first)] == "D"
+
+
 def test_the_prompt_of_a_row_is_that_of_lm_eval(data: Path) -> None:
     row = ROWS["frenchmedmcqa_multiple"][1]
     config, _ = measure.read_task("frenchmedmcqa_multiple")

@@ -234,6 +234,7 @@ class Subject:
     name: str
     engine: str
     rolling: Any = None
+    sha256: str | None = None
 
 
 def evaluate_tasks(
@@ -321,6 +322,7 @@ def evaluate_tasks(
         "lm_eval": version("lm_eval"),
         "datasets": version("datasets"),
         "numpy": np.__version__,
+        "model_sha256": model.sha256,
         "likelihoods": "torch" if model.rolling else model.server._way,
     }
     return result

@@ -1,5 +1,6 @@
 """``partages evaluate model`` and ``tasks``: language models."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,13 +26,15 @@ def opened(name: str, server: str | None, base: bool, settings: Settings, reads_
 
     url = server or (settings.generator if settings.generator.startswith(("http://", "https://")) else None)
     if local := local_settings(name, settings):
-        from partages.models.embedded import EmbeddedGenerator
+        from partages.models.embedded import EmbeddedGenerator, model_path
 
         generator = EmbeddedGenerator(local)
         asked = server_of(generator, local)
         try:
             rolling = whole_by_torch(local) if reads_texts else None
-            yield Subject(asked, generator.name, "llama.cpp, in this process", rolling)
+            with model_path(local).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            yield Subject(asked, generator.name, "llama.cpp, in this process", rolling, digest)
         finally:
             asked.close()
             generator.close()

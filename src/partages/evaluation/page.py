@@ -1,5 +1,6 @@
 """Results as one HTML page: no script, no network, forest plots in SVG, no text of any document."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -16,6 +17,7 @@ table{border-collapse:collapse;width:100%;margin:.8rem 0}caption{text-align:left
 th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #c9ced6}td+td,th+th{text-align:right;
 font-variant-numeric:tabular-nums}.warn{border-left:.35rem solid #9a3412;padding:.5rem .9rem;background:#fff6ed}
 svg{max-width:100%;height:auto}svg text{font:13px system-ui,sans-serif;fill:#1b1f24}code{overflow-wrap:anywhere}
+pre{overflow-wrap:anywhere;white-space:pre-wrap;font-size:.8rem}
 @media print{body{margin:0;max-width:none}tr,svg{break-inside:avoid}}
 """
 TRAITS = {
@@ -378,7 +380,7 @@ def site_page(result: Mapping[str, Any]) -> str:
     parts = [
         f"<p>Site {escape(result['site'])}, protocole « {escape(result['protocol']['title'])} », version "
         f"{escape(result['protocol']['version'])}, empreinte <code>{escape(result['protocol']['sha256'])}</code>.</p>"
-        "<p>Tout ce que contient le fichier JSON est montré ici. Les effectifs de moins de "
+        "<p>Le fichier JSON est montré ici, puis donné tel quel à la fin. Les effectifs de moins de "
         f"{result['smallest_cell']} documents sont masqués, avec ceux qui permettraient de les déduire.</p>"
     ]
     for entry in result["evaluations"]:
@@ -414,6 +416,8 @@ def site_page(result: Mapping[str, Any]) -> str:
                     [(name, "masqué" if count is None else str(count)) for name, count in cells.items()],
                 )
             )
+    whole = json.dumps(result, ensure_ascii=False, indent=1)
+    parts.append(f"<h2>Le fichier, tel qu'il part</h2><pre>{escape(whole)}</pre>")
     return wrap("Résultats d'un site, à relire avant envoi", parts)
 
 

