@@ -14,6 +14,7 @@ help:
 	@echo "make clean             supprime .venv"
 
 demo: install
+	-@$(BIN)/partages models assemble
 	@exec $(BIN)/partages serve --port $(PORT)
 
 install: $(VENV)/.installed

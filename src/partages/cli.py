@@ -341,6 +341,18 @@ def list_command(output_format: str) -> None:
         click.echo(f"  {model.note}")
 
 
+@models.command("assemble", help="Reconstruit le modèle intégré choisi et vérifie son empreinte.")
+def assemble_command() -> None:
+    """Put the embedded model's file in place, ahead of its first use."""
+    settings = _settings()
+    if settings.generator != "embedded":
+        click.echo("Rien à reconstruire : PARTAGES_GENERATOR ne désigne pas le modèle intégré.")
+        return
+    from partages.models.embedded import model_path
+
+    click.echo(f"Modèle prêt : {model_path(settings)}")
+
+
 @models.command(
     "check", help="Essaie le modèle choisi : fichier, démarrage, réponse, réponse conforme à un schéma."
 )

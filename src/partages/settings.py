@@ -20,7 +20,11 @@ class Settings(BaseSettings):
         "ou l'adresse d'un serveur compatible OpenAI, par exemple http://127.0.0.1:8080/v1. "
         "Le texte des documents est envoyé à cette adresse et à aucune autre.",
     )
-    model: str = Field("", description="Nom du modèle demandé au serveur désigné par PARTAGES_GENERATOR.")
+    model: str = Field(
+        "",
+        description="Nom du modèle demandé au serveur désigné par PARTAGES_GENERATOR ; avec « embedded », "
+        "un des modèles intégrés de « partages models list » (vide : le modèle spécialisé).",
+    )
     model_file: Path | None = Field(None, description="Fichier GGUF à charger à la place du modèle intégré.")
     model_sha256: str = Field(
         "", description="Empreinte SHA-256 attendue de PARTAGES_MODEL_FILE ; vide : non vérifiée."

@@ -64,10 +64,11 @@ def test_the_embedded_server_refuses_who_has_not_its_token(embedded: EmbeddedGen
 @pytest.mark.slow
 def test_check_tries_the_model_and_list_names_its_licence() -> None:
     assert all(check.passed for check in check_selected(Settings()))
-    model = list_models(Settings())[0]
-    assert (model.licence, model.selected, model.is_base) == ("Gemma Terms of Use", True, True)
-    assert model.size
-    assert model.size > 200_000_000
+    model, base = list_models(Settings())
+    assert (model.licence, model.selected) == ("Gemma Terms of Use", True)
+    assert model.size == model_path(Settings()).stat().st_size < 100_000_000
+    assert (base.selected, base.is_base) == (False, True)
+    assert list_models(Settings(model="gemma-3-270m-base"))[1].selected
 
 
 @pytest.mark.parametrize(

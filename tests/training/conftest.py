@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from partages.models.embedded import model_path
+from partages.models.embedded import base_path
 from partages.models.gguf_file import F32, Field, Tensor, Weights, read_weights
 from partages.settings import Settings
 
@@ -78,7 +78,7 @@ def tiny() -> Weights:
 
 @pytest.fixture(scope="session")
 def embedded_file() -> Path:
-    return model_path(Settings())
+    return base_path(Settings())
 
 
 @pytest.fixture(scope="session")

@@ -537,14 +537,9 @@ def _bits_by_torch(settings: Settings, paths: Sequence[Path], most: int | None) 
 
 def _local_name(settings: Settings) -> str:
     """What the embedded server would call itself, without starting it."""
-    from partages.models import catalogue
+    from partages.models.catalogue import embedded_name
 
-    if settings.model_file:
-        return settings.model_file.stem
-    named = getattr(catalogue, "embedded_name", None)
-    if named:
-        return str(named(settings.model) or catalogue.DEFAULT_NAME)  # type: ignore[attr-defined]
-    return catalogue.EMBEDDED_NAME
+    return settings.model_file.stem if settings.model_file else str(embedded_name(settings.model))
 
 
 def _bits_by_llama_cpp(settings: Settings, paths: Sequence[Path], most: int) -> dict[str, Any]:

@@ -63,19 +63,15 @@ def opened(name: str, server: str | None, base: bool, settings: Settings, reads_
 
 def local_settings(name: str, settings: Settings) -> Settings | None:
     """Settings that load this model in the process; None where it is not one of this machine."""
-    from partages.models import catalogue
+    from partages.models.catalogue import embedded_name
 
     here = {"generator": "embedded", "model_sha256": ""}
     if name.lower().endswith(".gguf"):
         return settings.model_copy(update={**here, "model_file": Path(name)})
     if name == "embedded" or (settings.model_file and name == settings.model_file.stem):
         return settings.model_copy(update={"generator": "embedded"})
-    if (named := getattr(catalogue, "embedded_name", None)) is not None:
-        return (
-            settings.model_copy(update={**here, "model_file": None, "model": name}) if named(name) else None
-        )
-    if name == catalogue.EMBEDDED_NAME:
-        return settings.model_copy(update={**here, "model_file": None})
+    if embedded_name(name):
+        return settings.model_copy(update={**here, "model_file": None, "model": name})
     return None
 
 

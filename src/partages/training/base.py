@@ -196,13 +196,13 @@ def read_base(path: Path | None, plain: bool = False) -> Base:
 
 
 def _read_gguf(path: Path | None) -> Base:
-    from partages.models.catalogue import EMBEDDED_NAME
-    from partages.models.embedded import model_path
+    from partages.models.catalogue import BASE_NAME
+    from partages.models.embedded import base_path
     from partages.settings import Settings
     from partages.training.vocabulary import build_tokenizer
 
-    name = path.stem if path else EMBEDDED_NAME
-    path = path or model_path(Settings())
+    name = path.stem if path else BASE_NAME
+    path = path or base_path(Settings())
     weights = read_weights(path)
     kinds = weights.fields.get("tokenizer.ggml.token_type")
     if kinds is None or "tokenizer.ggml.tokens" not in weights.fields:

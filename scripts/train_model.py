@@ -1,0 +1,517 @@
+"""The recipe of the shipped model, from the embedded base and the corpora to ``src/partages/models/data/partages-270m.*``.
+
+    python scripts/train_model.py rows --folder RUN            # texts and instructions to tokens, a minute
+    python scripts/train_model.py train --folder RUN --hours 1 # the same command resumes after any interruption
+    python scripts/train_model.py export --folder RUN          # writes what ships, and its SHA-256
+
+Low-rank updates (Hu et al., 2021) of every linear layer, rank 64, trained while already added to the weights: the network runs at
+the speed of the base, in bfloat16, and from half-way on its weights are rounded to the 5 bits in which they will ship (straight-through,
+Jacob et al., 2018), so that what is measured is what is shipped. Only the updates are kept. The learning rate falls to zero as the
+hours run out; instructions join in after 40 % of them. Documents that the split of ``training/rows.py`` keeps for the test or for
+validation, two whole lectures and the sources left out below are never read.
+"""
+
+import argparse
+import csv
+import gzip
+import hashlib
+import importlib.metadata
+import json
+import math
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import model_reports
+
+from partages.evaluation.language_models import prompt_of, read_questions, read_task
+from partages.evaluation.tasks.utils import letters
+from partages.models import specialised
+from partages.models.embedded import base_path
+from partages.models.gguf_file import Weights, read_weights, with_vocabulary, write_weights
+from partages.settings import Settings
+from partages.terminal import progress_bar
+from partages.training import loss as losses
+from partages.training.fast import ATTENTION, attend
+from partages.training.fast import _quicken_norm as quicken_norm
+from partages.training.instruct import Example, encode
+from partages.training.network import LINEAR, build, gguf_name
+from partages.training.rows import split_of
+from partages.training.vocabulary import build_tokenizer, kept_tokens
+from partages.usecases.conclude.prompt import prompt as conclude_prompt
+
+SHARED = Path(__file__).parents[2] / "shared/data"
+DATA = Path(__file__).parents[1] / "src/partages/models/data"
+WORDS = Path(__file__).parents[1] / "src/partages/usecases/pseudonymise/data/mots.txt.gz"
+LECTURES_KEPT_OUT = (14, 16)
+"""By their place in the file; ``benchmarks/model.py`` measures on them."""
+VOCABULARY = 40_000
+WORD_WEIGHT = 0.3
+"""Of a word of the French word list, against one use in the corpora: how the tokens to keep are ranked."""
+LENGTH = 512
+MIX = {
+    "cantemist": 26, "cerimes": 24, "morfitt": 22, "wikipedia": 18, "rcp": 12, "distemist": 8, "cnedimts": 7, "quaero": 5,
+    "pxcorpus": 1.5, "qualiscope": 1, "mantra": 1,
+}  # fmt: skip
+"""Share of the rows, relative; left out altogether: ECDC (a source to measure on), WMT18 (research only)."""
+SHORT = ("cnedimts", "quaero", "qualiscope", "pxcorpus", "mantra")
+"""Sources of short lines, read one after the other as longer documents."""
+RANK, ROWS, RATE, WARM = 64, 4, 8e-4, 0.04
+QUANTISED_FROM, INSTRUCTED_FROM = 0.5, 0.4
+INSTRUCTION_WEIGHT = 6.0
+"""Of a token of an answer, against a token of text: answers are short."""
+GROUPS = 1200
+
+
+def documents() -> dict[str, list[str]]:
+    """The documents to learn from, by source."""
+
+    def lines(name: str) -> list[str]:
+        path = SHARED / "corpus" / name
+        with (
+            gzip.open(path, "rt", encoding="utf-8")
+            if name.endswith(".gz")
+            else path.open(encoding="utf-8") as file
+        ):
+            return [line.strip() for line in file if line.strip()]
+
+    def folder(name: str) -> list[str]:
+        return [path.read_text(encoding="utf-8").strip() for path in sorted((SHARED / name).rglob("*.txt"))]
+
+    with (SHARED / "morfitt/train.tsv").open(encoding="utf-8", newline="") as file:
+        abstracts = [row["abstract"].strip() for row in csv.DictReader(file, delimiter="\t")]
+    found = {
+        "rcp": lines("anses_rcp.txt.gz"), "wikipedia": lines("wikipedia.txt.gz"), "cnedimts": lines("cnedimts.txt.gz"),
+        "quaero": lines("quaero.txt.gz"), "qualiscope": lines("qualiscope.txt.gz"), "pxcorpus": lines("pxcorpus.txt"),
+        "cantemist": folder("frasimed/CANTEMIST-FRASIMED"), "distemist": folder("frasimed/DISTEMIST-FRASIMED"), "mantra": folder("mantra_gsc"),
+        "morfitt": abstracts,
+    }  # fmt: skip
+    kept = {name: [text for text in texts if split_of(text) == "train"] for name, texts in found.items()}
+    kept["cerimes"] = [text for at, text in enumerate(lines("cerimes.txt.gz")) if at not in LECTURES_KEPT_OUT]
+    return kept
+
+
+def cut(text: str, size: int = 20_000) -> list[str]:
+    """Stretches of a long text."""
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def joined(lines: list[str], size: int = 6000) -> list[str]:
+    """Lines one after the other, as documents of some length."""
+    found, held = [], ""
+    for line in lines:
+        held += line + "\n"
+        if len(held) >= size:
+            found.append(held.strip())
+            held = ""
+    return [*found, held.strip()] if held.strip() else found
+
+
+def choose_tokens(base: Weights, texts: dict[str, list[str]]) -> list[int]:
+    """The tokens to keep: the most used of the corpora and of the French word list."""
+    tokenizer, used = build_tokenizer(base), Counter[int]()
+    pieces = [piece for held in texts.values() for text in held for piece in cut(text)]
+    words = [" " + word for word in gzip.decompress(WORDS.read_bytes()).decode().split("\n")]
+    for weight, every in ((1.0, pieces), (WORD_WEIGHT, words)):
+        for at in range(0, len(every), 500):
+            for one in tokenizer.encode_batch(every[at : at + 500], add_special_tokens=False):
+                for token in one.ids:
+                    used[token] += weight  # type: ignore[assignment]
+    return sorted(kept_tokens(base, used, VOCABULARY))
+
+
+def rows_of(texts: dict[str, list[str]], weights: Weights) -> dict[str, np.ndarray]:
+    """Rows of ``LENGTH`` tokens by source: windows of documents, each opened by the beginning token, the last ones followed by
+    the next document; 0 fills what is left."""
+    tokenizer, start, draw = build_tokenizer(weights), weights.token_id("bos"), random.Random(0)
+    assert start is not None
+    found = {}
+    for name, held in texts.items():
+        held = joined(held) if name in SHORT else list(held)
+        if name not in SHORT:
+            draw.shuffle(held)
+        if name == "cerimes":
+            held = [piece for text in held for piece in cut(text)]
+            draw.shuffle(held)
+        held = held[: {"cerimes": 400, "rcp": 700}.get(name, len(held))]  # more than a run of hours can read
+        rows: list[list[int]] = []
+        row: list[int] = []
+        for one in tokenizer.encode_batch(
+            [piece for text in held for piece in cut(text)], add_special_tokens=False
+        ):
+            ids = one.ids
+            while ids:
+                room = LENGTH - len(row) - 1
+                if room < 16:
+                    rows.append((row + [0] * LENGTH)[:LENGTH])
+                    row, room = [], LENGTH - 1
+                row = [*row, start, *ids[:room]]
+                ids = ids[room:]
+                if len(row) >= LENGTH - 16:
+                    rows.append((row + [0] * LENGTH)[:LENGTH])
+                    row = []
+        array = np.array(rows, dtype=np.uint32)
+        found[name] = array[np.random.default_rng(0).permutation(len(array))]
+    return found
+
+
+def question(draw: random.Random, questions: list[dict[str, Any]], tasks: dict[str, Any]) -> Example:
+    """A question of FrenchMedMCQA (train), its options in another order."""
+    asked = dict(draw.choice(questions))
+    order = list(range(5))
+    draw.shuffle(order)
+    names = [f"answer_{letter}" for letter in "abcde"]
+    options = [asked[name] for name in names]
+    for at, old in enumerate(order):
+        asked[names[at]] = options[old]
+    asked["correct_answers"] = sorted(order.index(one) for one in asked["correct_answers"])
+    alone = len(asked["correct_answers"]) == 1 and draw.random() < 0.6
+    return Example(
+        prompt_of(tasks["frenchmedmcqa_single" if alone else "frenchmedmcqa_multiple"], asked), letters(asked)
+    )
+
+
+def conclusion(draw: random.Random) -> Example:
+    """A fictitious report and its conclusion, asked as the use case asks."""
+    drawn: dict[str, Any] = model_reports.draw(draw)
+    most = draw.choice((3, 4, 5, 5, 6))
+    asked = conclude_prompt(drawn["report"], most)
+    sentences = drawn["sentences"]
+    while len(sentences) > most:
+        sentences = sentences[:1] + sentences[2:]
+    return Example(asked.user, " ".join(sentences), asked.system)
+
+
+FACTS = {
+    "age": "âge en années, ou null", "sexe": "« H » ou « F »", "motif": "texte", "diagnostic": "texte", "traitement": "texte",
+    "evolution": "texte", "suites": "liste de textes", "antecedents": "liste de textes",
+}  # fmt: skip
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+TYPES = {
+    "age": {"type": ["integer", "null"]}, "sexe": {"type": "string", "enum": ["H", "F"]}, "suites": _TEXTS, "antecedents": _TEXTS,
+}  # fmt: skip
+
+
+def extraction(draw: random.Random) -> Example:
+    """A fictitious report and some of its facts as JSON, asked in words or by a schema."""
+    drawn: dict[str, Any] = model_reports.draw(draw)
+    keys = draw.sample(list(FACTS), k=draw.randint(1, 6))
+    schema = {
+        "type": "object", "properties": {key: TYPES.get(key, {"type": "string"}) for key in keys}, "required": keys,
+        "additionalProperties": False,
+    }  # fmt: skip
+    asked = draw.choice(
+        [
+            "Extrais de ce compte rendu, au format JSON : "
+            + ", ".join(f"{key} ({FACTS[key]})" for key in keys)
+            + ".",
+            "Réponds par le JSON seul, conforme à ce schéma :\n" + json.dumps(schema, ensure_ascii=False),
+        ]
+    )
+    answer = json.dumps({key: drawn["facts"][key] for key in keys}, ensure_ascii=False)
+    return Example(f"Compte rendu :\n<<<\n{drawn['report']}\n>>>\n\n{asked}", answer)
+
+
+def instructions(weights: Weights) -> list[list[tuple[list[int], int]]]:
+    """Groups of examples for a step each: tokens, and how many at the end are the answer."""
+    tokenizer, draw = build_tokenizer(weights), random.Random(0)
+    questions = read_questions(SHARED / "frenchmedmcqa/train.json")
+    tasks = {name: read_task(name)[0] for name in ("frenchmedmcqa_multiple", "frenchmedmcqa_single")}
+    groups = []
+    for _ in range(GROUPS):
+        kind = draw.random()
+        examples = (
+            [question(draw, questions, tasks) for _ in range(4)]
+            if kind < 0.45
+            else [conclusion(draw) if kind < 0.75 else extraction(draw)]
+        )
+        group = [
+            (before + answer, len(answer))
+            for before, answer in (encode(one, weights, tokenizer) for one in examples)
+        ]
+        group = [one for one in group if len(one[0]) <= 1000]
+        if group:
+            groups.append(group)
+    return groups
+
+
+def prepare(folder: Path) -> None:
+    """Tokens to keep, rows and instructions, and what they come from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = base_path(Settings())
+    base, texts = read_weights(path), documents()
+    kept = choose_tokens(base, texts)
+    trimmed = with_vocabulary(base, kept)
+    rows = rows_of(texts, trimmed)
+    np.save(folder / "kept.npy", np.array(kept, dtype=np.int64))
+    write_weights(folder / "trimmed.gguf", trimmed)
+    np.savez_compressed(folder / "rows.npz", **rows)  # type: ignore[arg-type]
+    (folder / "instructions.json").write_text(json.dumps(instructions(trimmed)))
+    facts = {
+        "base": {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
+        "vocabulary": len(kept),
+        "sources": {
+            name: {
+                "documents": len(held), "rows": len(rows[name]), "weight": MIX.get(name, 0),
+                "sha256": hashlib.sha256("\0".join(held).encode()).hexdigest(),
+            }
+            for name, held in texts.items()
+        },
+    }  # fmt: skip
+    (folder / "rows.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+
+
+class _Merged(torch.autograd.Function):
+    """``x W'`` where W already holds ``b a``; gradients go to x, a and b, never through a whole gradient of W."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        flat = x.reshape(-1, x.shape[-1])
+        ctx.save_for_backward(flat, weight, a, b)
+        ctx.shape = x.shape
+        return (flat @ weight.T).view(*x.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor | None, ...]:
+        flat, weight, a, b = ctx.saved_tensors
+        given, a, b = given.reshape(-1, given.shape[-1]), a.bfloat16(), b.bfloat16()
+        for_x = (given @ weight).view(ctx.shape) if ctx.needs_input_grad[0] else None
+        return for_x, None, ((given @ b).T @ flat).float(), (given.T @ (flat @ a.T)).float()
+
+
+def rounded(weight: Tensor) -> Tensor:
+    """The values that Q5_0 gives back (ggml: blocks of 32, the largest value -16 steps)."""
+    blocks = weight.view(-1, 32)
+    high, low = blocks.amax(1, keepdim=True), blocks.amin(1, keepdim=True)
+    step = torch.where(high > -low, high, low) / -16
+    inverse = torch.where(step == 0, 0.0, 1 / step)
+    whole = (blocks * inverse).add_(16.5).clamp_(0, 31).floor_().sub_(16)
+    return whole.mul_(step.half().float()).view_as(weight)
+
+
+class Network:
+    """The base in bfloat16 with its updates added to its weights."""
+
+    def __init__(self, weights: Weights, seed: int = 0) -> None:
+        from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+        self.model: Any = build(weights, torch.float32)
+        self.quantised = False
+        self.base: dict[str, Tensor] = {}
+        self.trained: dict[str, Tensor] = {}
+        draw = torch.Generator().manual_seed(seed)
+        modules = dict(self.model.named_modules())
+        for name, value in list(self.model.named_parameters()):
+            value.requires_grad_(False)
+            module = name.removesuffix(".weight")
+            if module.rpartition(".")[2] in LINEAR:
+                self.base[module] = value.data.clone()
+                rows, columns = value.shape
+                a = torch.randn(RANK, columns, generator=draw) / math.sqrt(columns)
+                self.trained[f"{module}/a"] = a.requires_grad_(True)
+                self.trained[f"{module}/b"] = torch.zeros(rows, RANK, requires_grad=True)
+                modules[module].forward = self._forward(modules[module], module)
+        self.model.to(torch.bfloat16)
+        ALL_ATTENTION_FUNCTIONS.register(ATTENTION, attend)
+        self.model.config._attn_implementation = ATTENTION
+        for module in self.model.modules():
+            if type(module).__name__.endswith("RMSNorm"):
+                quicken_norm(module)
+        self.refresh()
+
+    def _forward(self, module: Any, name: str) -> Any:
+        return lambda x: _Merged.apply(x, module.weight, self.trained[f"{name}/a"], self.trained[f"{name}/b"])
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Put the updates in the weights."""
+        modules = dict(self.model.named_modules())
+        for name, base in self.base.items():
+            a, b = self.trained[f"{name}/a"].bfloat16(), self.trained[f"{name}/b"].bfloat16()
+            weight = base + (b @ a).float()
+            modules[name].weight.data.copy_(rounded(weight) if self.quantised else weight)
+
+    def loss(self, tokens: Tensor, learnt: Tensor) -> tuple[Tensor, int]:
+        """Sum of cross-entropies of the tokens that count, in nats, and how many they are; (rows, n) each."""
+        n = tokens.shape[1]
+        ahead = torch.ones(n, n, dtype=torch.bool).triu(1)
+        mask = torch.zeros(1, 1, n, n, dtype=torch.bfloat16).masked_fill_(ahead, float("-inf"))
+        hidden = self.model.model(
+            input_ids=tokens, attention_mask={"full_attention": mask, "sliding_attention": mask},
+            position_ids=torch.arange(n).expand_as(tokens), use_cache=False,
+        ).last_hidden_state  # fmt: skip
+        counted = learnt[:, 1:]
+        total = losses.cross_entropy_sum(
+            hidden[:, :-1][counted], self.model.lm_head.weight.detach(), tokens[:, 1:][counted]
+        )
+        return total, int(counted.sum())
+
+
+def rate_at(done: float) -> float:
+    """Learning rate when so much of the time is spent: a short rise, then straight down to zero."""
+    return RATE * (done / WARM if done < WARM else max(0.0, (1 - done) / (1 - WARM)))
+
+
+class Batches:
+    """What a step learns from: decided by its number alone."""
+
+    def __init__(self, folder: Path, start: int) -> None:
+        with np.load(folder / "rows.npz") as held:
+            self.rows = {name: held[name] for name in MIX}
+        self.groups = json.loads((folder / "instructions.json").read_bytes())
+        self.start = start
+        names, weights = list(MIX), np.array(list(MIX.values()), float)
+        picks = np.random.default_rng(1).choice(len(names), size=400_000, p=weights / weights.sum())
+        seen, self.order = Counter[str](), []
+        for pick in picks:
+            name = names[pick]
+            self.order.append((name, seen[name]))
+            seen[name] += 1
+
+    def _row(self, name: str, count: int) -> np.ndarray:
+        held = self.rows[name]
+        epoch, at = divmod(count, len(held))
+        return held[np.random.default_rng((7, epoch)).permutation(len(held))[at]] if epoch else held[at]
+
+    def of(self, step: int, instructed: bool) -> Iterator[tuple[str, float, Tensor, Tensor]]:
+        """Name, weight, tokens and which of them count."""
+        if instructed:
+            group = self.groups[step % len(self.groups)]
+            longest = max(len(ids) for ids, _ in group)
+            tokens = np.zeros((len(group), longest), np.int64)
+            learnt = np.zeros((len(group), longest), bool)
+            for at, (ids, answer) in enumerate(group):
+                tokens[at, : len(ids)] = ids
+                learnt[at, len(ids) - answer : len(ids)] = True
+            yield "answers", INSTRUCTION_WEIGHT, torch.from_numpy(tokens), torch.from_numpy(learnt)
+        rows = np.stack([self._row(*self.order[at]) for at in range(step * ROWS, (step + 1) * ROWS)])
+        tokens_ = torch.from_numpy(rows.astype(np.int64))
+        yield "text", 1.0, tokens_, (tokens_ != 0) & (tokens_ != self.start)
+
+
+def train(folder: Path, hours: float) -> None:
+    """Train until the hours are spent, from the last checkpoint if there is one."""
+    weights = read_weights(folder / "trimmed.gguf")
+    start = weights.token_id("bos")
+    assert start is not None
+    network, batches = Network(weights), Batches(folder, start)
+    optimiser = torch.optim.Adam(list(network.trained.values()), lr=RATE, betas=(0.9, 0.95))
+    step, spent, curve = 0, 0.0, []
+    checkpoint = folder / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        step, spent = state["step"], state["spent"]
+        with torch.no_grad():
+            for name, value in state["trained"].items():
+                network.trained[name].copy_(value)
+        optimiser.load_state_dict(state["optimiser"])
+        curve = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()][:step]
+
+    def save() -> None:
+        (folder / "curve.jsonl").write_text("".join(json.dumps(one) + "\n" for one in curve))
+        trained = {name: value.detach() for name, value in network.trained.items()}
+        partial = folder / "checkpoint.pt.partial"
+        torch.save(
+            {"step": step, "spent": spent, "trained": trained, "optimiser": optimiser.state_dict()}, partial
+        )
+        partial.replace(checkpoint)
+
+    network.refresh()
+    saved = time.monotonic()
+    with progress_bar(1000) as advance:
+        while (done := spent / 3600 / hours) < 1:
+            started = time.monotonic()
+            network.quantised = done >= QUANTISED_FROM
+            for group in optimiser.param_groups:
+                group["lr"] = rate_at(max(done, 1e-3))
+            record: dict[str, Any] = {}
+            counted = 0
+            for name, weight, tokens, learnt in batches.of(step, done > INSTRUCTED_FROM):
+                loss, count = network.loss(tokens, learnt)
+                (loss * weight).backward()
+                record[name] = round(loss.item() / max(1, count), 4)
+                counted += count
+            if not all(math.isfinite(value) for value in record.values()):
+                raise SystemExit(
+                    "La perte n'est plus un nombre : reprenez du point de reprise avec un taux plus petit (RATE)."
+                )
+            for value in network.trained.values():
+                assert value.grad is not None
+                value.grad.div_(counted)
+            torch.nn.utils.clip_grad_norm_(list(network.trained.values()), 1.0)
+            optimiser.step()
+            optimiser.zero_grad()
+            network.refresh()
+            step += 1
+            spent += time.monotonic() - started
+            curve.append({"step": step, "done": round(done, 4), "tokens": counted, **record})
+            advance(int(1000 * spent / 3600 / hours), f"perte {record['text']:.3f}")
+            if time.monotonic() - saved > 100:
+                save()
+                saved = time.monotonic()
+    save()
+
+
+def export(folder: Path, strength: float) -> None:
+    """What ships, from the checkpoint: the updates in whole numbers, the file's SHA-256, where it comes from, and its curve."""
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+    updates = {}
+    for name, a in state["trained"].items():
+        module, _, side = name.rpartition("/")
+        if side == "a":
+            b = state["trained"][f"{module}/b"] * strength
+            updates[f"{gguf_name(module)}.weight"] = specialised.pack_update(a.numpy(), b.numpy())
+    DATA.mkdir(exist_ok=True)
+    specialised.save(DATA / "partages-270m.npz", np.load(folder / "kept.npy"), updates)
+    built = folder / "partages-270m.gguf"
+    write_weights(built, specialised.rebuild(base_path(Settings()).read_bytes()))
+    curve = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
+    facts = {
+        "file": {"size": built.stat().st_size, "sha256": hashlib.sha256(built.read_bytes()).hexdigest()},
+        **json.loads((folder / "rows.json").read_bytes()),
+        "recipe": {
+            "rank": RANK, "rows a step": ROWS, "tokens a row": LENGTH, "rate": RATE, "seed": 0, "strength": strength,
+            "quantised from": QUANTISED_FROM, "instructed from": INSTRUCTED_FROM, "instruction weight": INSTRUCTION_WEIGHT,
+        },
+        "run": {"steps": state["step"], "seconds": round(state["spent"]), "tokens": sum(one["tokens"] for one in curve), "cores": 2},
+        "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "numpy", "gguf", "tokenizers")},
+        "curve": [[one["step"], one.get("text"), one.get("answers")] for one in curve[:: max(1, len(curve) // 200)]],
+    }  # fmt: skip
+    (DATA / "partages-270m.json").write_text(
+        json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    print(json.dumps(facts["file"]))
+
+
+def main() -> None:
+    """One of the three steps."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("step", choices=["rows", "train", "export"])
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument(
+        "--strength", type=float, default=1.0, help="of the updates: 0 the base, 1 as trained"
+    )
+    asked = parser.parse_args()
+    if asked.step == "rows":
+        prepare(asked.folder)
+    elif asked.step == "train":
+        train(asked.folder, asked.hours)
+    else:
+        export(asked.folder, asked.strength)
+
+
+if __name__ == "__main__":
+    main()
