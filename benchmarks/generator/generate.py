@@ -276,6 +276,15 @@ class Case:
                 else f"{day.day} {MONTHS[day.month - 1]}" if style < 0.93
                 else f"{day.day} {SHORT_MONTHS[day.month - 1]}"
             )  # fmt: skip
+        elif kind == "d":
+            text = "1er" if day.day == 1 else str(day.day)
+        elif kind == "j":
+            text = f"{draw.choice(['lundi', 'mardi', 'mercredi', 'jeudi', 'vendredi', 'lun', 'mar.', 'jeu.', 'ven'])} {day.day}"
+            if draw.random() < 0.6:
+                text += draw.choice([f" {MONTHS[day.month - 1]}", f"/{day:%m}", f" {SHORT_MONTHS[day.month - 1]}", f"/{day:%m}/{day:%y}", f" {MONTHS[day.month - 1]} {day.year}"])  # fmt: skip
+        elif kind == "s":
+            short = SHORT_MONTHS[day.month - 1].rstrip(".")
+            text = draw.choice([f"{short} {day:%y}", f"{short}-{day:%y}", f"{day.month}/{day:%y}", f"{short}. {day.year}", f"{day.day} {short} {day:%y}", f"{day.day}-{short}-{day:%y}", f"{day.day} {'I II III IV V VI VII VIII IX X XI XII'.split()[day.month - 1]} {day.year}", f"{day:%d %m %y}", f"{day:%d.%m}", f"{day:%d - %m - %Y}", f"{day.day} /{day.month}/ {day.year}"])  # fmt: skip
         elif kind == "my":
             text = draw.choice([f"{MONTHS[day.month - 1]} {day.year}", f"{day:%m/%Y}", f"{MONTHS[day.month - 1]} {day.year}", f"{day:%m.%Y}"])  # fmt: skip
         elif kind == "M":

@@ -1,7 +1,7 @@
 """What the span model sees of each token: its form, lexicons, its line, its neighbours, and what the rules say.
 
-A token is a run of letters, a run of digits, or one other mark. Features are short strings; those that depend on the
-word alone are computed once a word.
+A token is a run of letters, a run of digits, or one other mark. Features are short strings, in UTF-8 (CRFsuite would encode each
+of them again); those that depend on one word, one form or one finding are made once.
 """
 
 import re
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from partages.text import fold
 from partages.usecases.pseudonymise.dates import MONTHS
@@ -24,10 +25,11 @@ _TOKEN = re.compile(
 _MONTHS = frozenset(fold(month) for month in MONTHS)
 _CHUNK = re.compile(r"\S+")
 _LONGEST = 40
+_STEPS = (-3, -2, -1, 1, 2, 3)
+"""Distances at which the neighbours of a token are read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A piece of the view: offsets and text."""
 
     start: int
@@ -97,9 +99,20 @@ def lexicon(folded: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What is computed once a word: features of it alone, and those it gives the tokens around it."""
+
+    own: tuple[bytes, ...]
+    folded: str
+    form: str
+    kind: str
+    near: tuple[tuple[bytes, ...], ...]
+    """What a token receives from this word, where it stands at each of ``_STEPS`` from the token."""
+
+
 @lru_cache(maxsize=100_000)
-def _alone(text: str) -> tuple[tuple[str, ...], str, str, str]:
-    """Features of a word alone, then its folded form, its form and its lists in one string."""
+def _alone(text: str) -> _Word:
     folded = fold(text) if text[0].isalnum() else text
     form = shape(text)
     lists = lexicon(folded) if text[0].isalpha() else ()
@@ -108,16 +121,39 @@ def _alone(text: str) -> tuple[tuple[str, ...], str, str, str]:
     features += [f"in={name}" for name in lists]
     if text[0].isalpha() and len(text) > 3:
         features += [f"p={folded[:3]}", f"q={folded[-3:]}", f"q2={folded[-2:]}"]
-    return tuple(features), folded, form, kind
+    near = tuple(
+        (f"w{step}={folded}".encode(), f"s{step}={form}|{kind}".encode())[: 2 if abs(step) < 3 else 1]
+        for step in _STEPS
+    )
+    return _Word(tuple(feature.encode() for feature in features), folded, form, kind, near)
 
 
-def features(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) -> list[list[str]]:
+@lru_cache(maxsize=100_000)
+def _made(start: str, value: str, other: object = None) -> bytes:
+    """A feature of one or two values."""
+    return f"{start}={value}".encode() if other is None else f"{start}={value}|{other}".encode()
+
+
+@lru_cache(maxsize=10_000)
+def _placed(position: int, first: str, form: str, caps: str) -> tuple[bytes, bytes]:
+    """Where a token stands on its line."""
+    return f"i={position}|{first}".encode(), f"is={position}|{form}|{caps}".encode()
+
+
+_GAPS = {
+    (gap, after): f"g={gap}|{after}".encode() for gap in ("", "n", "s", "S") for after in ("", "n", "s", "S")
+}
+_TOLD_AT = [f"r{step}" for step in _STEPS]
+_NONE = [f"w{step}=^".encode() for step in _STEPS]
+
+
+def features(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) -> list[list[bytes]]:
     """Features of each token of a view, given what the rules found in it."""
     count = len(tokens)
     alone = [_alone(token.text) for token in tokens]
     told = _told(tokens, findings)
     named = {
-        alone[at][1]
+        alone[at].folded
         for at in range(count)
         if told[at] and told[at][2:5] in ("Nom", "Pre") and len(tokens[at].text) > 2
     }
@@ -125,11 +161,13 @@ def features(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) ->
     chunks = list(_CHUNK.finditer(text))
     chunk_starts = [chunk.start() for chunk in chunks]
     shapes = [_chunk_shape(chunk.group()[:_LONGEST]) for chunk in chunks]
-    rows: list[list[str]] = []
+    rows: list[list[bytes]] = []
     line_start = line_end = -1
     first = label = head = ""
+    next_gap, place, chunk_count = "n", 0, len(chunks)
     for at, token in enumerate(tokens):
-        own, folded, form, kind = alone[at]
+        word = alone[at]
+        folded, form, kind = word.folded, word.form, word.kind
         if token.start >= line_end:
             line_start = (
                 text.rfind("\n", 0, token.start) + 1 if token.start - line_end < 5000 else token.start
@@ -137,63 +175,61 @@ def features(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) ->
             line_end = text.find("\n", token.start)
             line_end = len(text) if line_end < 0 else line_end
             line = text[line_start : min(line_end, line_start + 300)]
-            letters = [c for c in line if c.isalpha()]
-            caps = "U" if letters and sum(map(str.isupper, letters)) > 0.7 * len(letters) else ""
-            caps = "L" if letters and not any(map(str.isupper, letters)) else caps
+            letters, capitals = sum(map(str.isalpha, line)), sum(map(str.isupper, line))
+            caps = "" if not letters else "L" if not capitals else "U" if capitals > 0.7 * letters else ""
             size = "s" if len(line) < 40 else "m" if len(line) < 100 else "b"
             table = "t" if sum(line.count(c) for c in "|;\t^/") > 3 else ""
             first = f"{caps}{size}{table}"
             position = 0
             label = ""
             head = folded
-        before = text[tokens[at - 1].end : token.start] if at else "\n"
-        gap = "" if not before else "n" if "\n" in before else "s" if len(before) == 1 else "S"
+        gap = next_gap
         after = text[token.end : tokens[at + 1].start] if at + 1 < count else "\n"
         next_gap = "" if not after else "n" if "\n" in after else "s" if len(after) == 1 else "S"
-        place = bisect_right(chunk_starts, token.start) - 1
-        row = list(own)
-        row += (
-            f"g={gap}|{next_gap}",
-            f"i={min(position, 3)}|{first}",
-            f"is={min(position, 3)}|{form}|{caps}",
-            f"c={shapes[place]}",
-            f"hd={head}",
-            f"r={told[at]}",
-            f"rl={told[at]}|{form}|{kind}",
-        )
+        while place + 1 < chunk_count and chunk_starts[place + 1] <= token.start:
+            place += 1
+        row = [
+            *word.own,
+            _GAPS[gap, next_gap],
+            *_placed(position if position < 3 else 3, first, form, caps),
+            _made("c", shapes[place]),
+            _made("hd", head),
+            _made("r", told[at]),
+            f"rl={told[at]}|{form}|{kind}".encode(),
+            _made("cp", shapes[place - 1] if place else "^"),
+            _made("cn", shapes[place + 1] if place + 1 < chunk_count else "^"),
+        ]
         if gap == "" and at:
-            row.append(f"cc={shapes[place]}|{token.start - chunk_starts[place]}")
+            row.append(_made("cc", shapes[place], token.start - chunk_starts[place]))
         if label:
-            row.append(f"lb={label}")
-            row.append(f"lbp={label}|{min(position, 6)}")
+            row.append(_made("lb", label))
+            row.append(_made("lbp", label, position if position < 6 else 6))
         if named and folded in named:
-            row.append("nm")
-            row.append(f"nm={form}|{kind}")
-        if form[0] == "X" and lower and token.text.lower() in lower:
-            row.append("low")
-        for step in (-3, -2, -1, 1, 2, 3):
+            row.append(b"nm")
+            row.append(_made("nm", form, kind))
+        if lower and form[0] == "X" and token.text.lower() in lower:
+            row.append(b"low")
+        for side, step in enumerate(_STEPS):
             other = at + step
             if 0 <= other < count:
-                near = alone[other]
-                row.append(f"w{step}={near[1]}")
-                if -3 < step < 3:
-                    row.append(f"s{step}={near[2]}|{near[3]}")
-                    row.append(f"r{step}={told[other]}")
+                row += alone[other].near[side]
+                if side % 5:
+                    row.append(_made(_TOLD_AT[side], told[other]))
             else:
-                row.append(f"w{step}=^")
+                row.append(_NONE[side])
         if at > 1:
-            row.append(f"ww={alone[at - 2][1]} {alone[at - 1][1]}")
-            row.append(f"wk={alone[at - 2][1]} {alone[at - 1][1]}|{form}" if at > 2 else "wk=^")
+            pair = f"{alone[at - 2].folded} {alone[at - 1].folded}"
+            row.append(f"ww={pair}".encode())
+            row.append(f"wk={pair}|{form}".encode() if at > 2 else b"wk=^")
         if 0 < at < count - 1:
-            row.append(f"wx={alone[at - 1][1]}|{alone[at + 1][1]}")
-            row.append(f"ss={alone[at - 1][2]}|{form}|{alone[at + 1][2]}")
-            row.append(f"kk={alone[at - 1][3]}|{kind}|{alone[at + 1][3]}")
-        row.append(f"cp={shapes[place - 1] if place else '^'}")
-        row.append(f"cn={shapes[place + 1] if place + 1 < len(shapes) else '^'}")
+            last, following = alone[at - 1], alone[at + 1]
+            row.append(f"wx={last.folded}|{following.folded}".encode())
+            row.append(f"ss={last.form}|{form}|{following.form}".encode())
+            row.append(f"kk={last.kind}|{kind}|{following.kind}".encode())
         rows.append(row)
         position += 1
         if token.text == ":" and position < 7:
-            label = alone[at - 1][1] if at else ""
+            label = alone[at - 1].folded if at else ""
     return rows
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.gazetteers import communes
 from partages.usecases.pseudonymise.schema import Categorie
+from partages.usecases.pseudonymise.wording import matches, openings
 
 # label -> (CodeType, RoleNUM); the most specific first
 LABELS: tuple[tuple[str, str, str], ...] = (
@@ -161,6 +162,15 @@ _STOP_AFTER_ADDRESS = re.compile(
 )
 
 
+_LABEL_OPENINGS = openings(
+    "n no nº n° fin rpp ade am ins mat ide nir num sec ss s nss imm nia nda sej iep ven hos i ipp nip dos pat id ref acc dem v cod bad mut con fic pas dig sn ass cni per pla "
+    "car exa pre lot ser blo lam ech inc cas fac ord adh dec fei cpa cgr cul pro pac sti bio poc boi arc cla tic iba com eti"
+)
+_LOGIN_OPENINGS = openings("edi imp val sai sig cre mod ext gen con log uti use ope sky ide com")
+_HOME_OPENINGS = openings("adr dom dem hab res log heb vit sej")
+_PHONE_OPENINGS = openings("tel fax por pos bip dec sta gsm mob sec app joi ast lig num t")
+
+
 def find_identifiers(text: str) -> Iterator[Finding]:
     """Propose identifying numbers of the view."""
     for match in _NIR.finditer(text):
@@ -170,7 +180,7 @@ def find_identifiers(text: str) -> Iterator[Finding]:
             yield _code(*match.span(), "NIR", "Patient", 0.99, "NIR key")
         elif len(body) == 13 and (key or " " in match.group()):
             yield _code(*match.span(), "NIR", "Patient", 0.96 if " " in match.group() else 0.8, "NIR shape")
-    for match in _ANY_LABEL.finditer(text):
+    for match in matches(_ANY_LABEL, text, _LABEL_OPENINGS):
         index = int((match.lastgroup or "L0")[1:])
         kind, role = LABELS[index][1:]
         found = _VALUE.match(text, match.end())
@@ -197,7 +207,7 @@ def find_identifiers(text: str) -> Iterator[Finding]:
         yield _code(
             start, match.end() + len(value), kind, role, 0.93 if kind != "AUTRE" else 0.85, f"label {kind}"
         )
-    for match in _LOGIN.finditer(text):
+    for match in matches(_LOGIN, text, _LOGIN_OPENINGS):
         yield _code(*match.span(1), "AUTRE", "PersonnelSante", 0.8, "user name")
     for match in _PLATE.finditer(text):
         yield _code(*match.span(), "AUTRE", "Patient", 0.86, "plate or account")
@@ -253,7 +263,7 @@ def find_contacts(text: str) -> Iterator[Finding]:
         yield Finding(*match.span(), Categorie.EMAIL, 0.99, "e-mail")
     for match in _URL.finditer(text):
         yield Finding(*match.span(), Categorie.URL, 0.9, "url")
-    for match in _PHONE.finditer(text):
+    for match in _at(_PHONE, text, _PHONE_START):
         start, end = match.span()
         start += match.group().startswith("(") and ")" not in match.group()
         yield Finding(start, end, Categorie.TELEPHONE, 0.95, "phone", {"RoleNUM": owner(text, start)})
@@ -264,7 +274,8 @@ def find_contacts(text: str) -> Iterator[Finding]:
         yield Finding(*match.span(1), Categorie.TELEPHONE, 0.8, "extension", {"RoleNUM": "Hopital"})
     for match in _SPOKEN_PHONE.finditer(text):
         yield Finding(*match.span(), Categorie.TELEPHONE, 0.9, "spoken phone", {"RoleNUM": "Hopital"})
-    for match in _PHONE_LABEL.finditer(text):
+    symbols = "☎" in text or "📞" in text
+    for match in _PHONE_LABEL.finditer(text) if symbols else matches(_PHONE_LABEL, text, _PHONE_OPENINGS):
         value = re.split(r"  |[ (]\d{1,2}[/.]\d{1,2}[/.]", match.group(1))[0]
         if sum(map(str.isdigit, value)) >= 3 and not _is_date_like(value):
             end = match.start(1) + len(re.match(r"[\d +.\-/()]*\d", value).group())  # type: ignore[union-attr]
@@ -276,6 +287,19 @@ def find_contacts(text: str) -> Iterator[Finding]:
                 "phone label",
                 {"RoleNUM": owner(text, match.start())},
             )
+
+
+_PHONE_START = re.compile(r"[(+0]")
+_CODE_START = re.compile(r"(?<!\d)(?:F-?|FR-)?(?=\d\d ?\d{3})")
+
+
+def _at(pattern: re.Pattern[str], text: str, opening: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    """As ``pattern.finditer(text)``, tried only where the opening matches: it is cheaper to find."""
+    end = 0
+    for start in opening.finditer(text):
+        if start.start() >= end and (match := pattern.match(text, start.start())):
+            yield match
+            end = match.end()
 
 
 def owner(text: str, at: int) -> str:
@@ -301,7 +325,11 @@ def find_addresses(text: str) -> Iterator[Finding]:
         (_POST_BOX, 0.9, "post box"),
         (_BUILDING, 0.7, "building"),
     ):
-        for match in pattern.finditer(text):
+        for match in (
+            matches(pattern, text, _HOME_OPENINGS)
+            if pattern is _ADDRESS_NO_NUMBER
+            else pattern.finditer(text)
+        ):
             value = match.group(1)
             value = _STOP_AFTER_ADDRESS.sub("", value)
             value = re.split(r"\s{2,}|\s-\s(?!app|b[âa]t)|,?\s\d{5}\b", value)[0].rstrip(" .,;-")
@@ -309,7 +337,7 @@ def find_addresses(text: str) -> Iterator[Finding]:
                 yield Finding(
                     match.start(1), match.start(1) + len(value), Categorie.ADRESSE, score, rule, role
                 )
-    for match in _POSTAL.finditer(text):
+    for match in _at(_POSTAL, text, _CODE_START):
         code, town = match.group(1).replace(" ", ""), _CEDEX.sub("", match.group(2))
         town = _known_prefix(town)
         if not town:
@@ -322,7 +350,7 @@ def find_addresses(text: str) -> Iterator[Finding]:
             start = match.start(2)
             yield Finding(start, start + len(town), Categorie.VILLE, score, "town after postal code", role)
 
-    for match in _POSTAL_LOWER.finditer(text):
+    for match in _at(_POSTAL_LOWER, text, _CODE_START):
         words = match[2].split(" ")
         for count in range(min(len(words), 6), 0, -1):
             name = " ".join(words[:count]).rstrip("-' ")

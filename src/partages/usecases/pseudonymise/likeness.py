@@ -29,9 +29,9 @@ from partages.usecases.pseudonymise.letters import LOWER, UPPER
 from partages.usecases.pseudonymise.persons import (
     OTHER,
     PATIENT,
-    PREFIX_OF_EPONYM,
     STAFF,
     Token,
+    after_prefix_of_eponym,
     named,
 )
 from partages.usecases.pseudonymise.schema import Categorie
@@ -166,8 +166,8 @@ def _runs(text: str) -> Iterator[_Run]:
     for line in text.split("\n"):
         end = start + len(line)
         if any(map(str.isupper, line)):
-            letters = [c for c in line[:400] if c.isalpha()]
-            upper_line = len(letters) > 14 and sum(map(str.isupper, letters)) > 0.7 * len(letters)
+            letters = sum(map(str.isalpha, line[:400]))
+            upper_line = letters > 14 and sum(map(str.isupper, line[:400])) > 0.7 * letters
             yield from _runs_of_line(text, start, end, upper_line)
         start = end + 1
 
@@ -278,13 +278,13 @@ def _context(text: str, run: _Run) -> float:
         near = near.lower()
     after = text[run.end : min(run.line_end, run.end + 40)]
     weight = 0.0
-    if PREFIX_OF_EPONYM.search(before) or _PLACE_BEFORE.search(near):
+    if after_prefix_of_eponym(text, run.start) or (near[-1:] in (" ", "-") and _PLACE_BEFORE.search(near)):
         return -2.5
     if _LABEL_MARK.match(after) and near.endswith("  ") and is_word(run.tokens[-1].text):
         return -2.5  # the label of a table: « Aide : »
     if _NOT_A_PERSON_AFTER.match(after):
         weight -= 1.5
-    if _ROLE_LABEL.search(before):
+    if (":" in before or "=" in before) and _ROLE_LABEL.search(before):
         weight += 1.4
     elif _CUE.search(near):
         weight += 0.5 if _WEAK_CUE.search(near) else 1.2

@@ -64,7 +64,7 @@ class SpanModel:
         return Decided(proposed, [token.start for token in tokens], probabilities)
 
     def _spans(
-        self, text: str, tokens: list[Token], rows: list[list[str]], probabilities: list[float]
+        self, text: str, tokens: list[Token], rows: list[list[bytes]], probabilities: list[float]
     ) -> Iterator[Finding]:
         tagger = self._tagger
         tagger.set(rows)
@@ -77,7 +77,8 @@ class SpanModel:
                     yield from joined(run)
                     run = []
                 continue
-            label = max(self.labels, key=lambda name: tagger.marginal(name, at))
+            shares = [tagger.marginal(name, at) for name in self.labels]
+            label = self.labels[shares.index(max(shares))]
             if run and (label != run[-1][1] or "\n" in text[run[-1][0].end : token.start]):
                 yield from joined(run)
                 run = []
@@ -107,7 +108,7 @@ def span_model() -> SpanModel:
 
 
 def train(
-    sequences: Iterable[tuple[list[list[str]], list[str]]],
+    sequences: Iterable[tuple[list[list[bytes]], list[str]]],
     *,
     iterations: int = 80,
     c1: float = 0.2,

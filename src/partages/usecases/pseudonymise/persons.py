@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from partages.text import fold
 from partages.usecases.pseudonymise.dates import MONTHS
@@ -14,11 +15,13 @@ from partages.usecases.pseudonymise.gazetteers import (
     is_medical,
     is_word,
     listed,
+    REMEMBERED,
     surnames,
 )
 from partages.usecases.pseudonymise.identifiers import line_before
 from partages.usecases.pseudonymise.letters import LOWER, UPPER
 from partages.usecases.pseudonymise.schema import Categorie
+from partages.usecases.pseudonymise.wording import matches, openings
 
 _MONTHS = frozenset(fold(month) for month in MONTHS)
 
@@ -243,10 +246,51 @@ def named(
     yield from flush()
 
 
+_PREFIX_WORD = re.compile(
+    PREFIX_OF_EPONYM.pattern[: PREFIX_OF_EPONYM.pattern.index(r"\s(?:de |d'")].removeprefix(r"(?<!\w)"), re.I
+)
+_SMALL_LINKS = frozenset({"de", "d'", "du", "des", "à", "selon", "a"})
+_ARTICLES = frozenset({"la", "l'", "le"})
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _opens_eponym(word: str) -> bool:
+    return _PREFIX_WORD.fullmatch(word) is not None
+
+
+def after_prefix_of_eponym(text: str, start: int) -> bool:
+    """Whether ``maladie de``, ``score de la``, ``syndrome`` stands right before a place: what ``PREFIX_OF_EPONYM`` says, sooner."""
+    before = text[max(0, start - 30) : start]
+    if before[-1:] not in (" ", "'", "\n"):
+        return False
+    words = before.lower().replace("'", "' ").split()
+    if words and words[-1] in _ARTICLES:
+        words.pop()
+    if words and words[-1] in _SMALL_LINKS and words[-1] != "selon":
+        words.pop()
+    if not words:
+        return False
+    word = _NOT_IN_WORD.split(words[-1])[-1]
+    return _opens_eponym(word) or ("-" in word and _opens_eponym(word.rpartition("-")[2]))
+
+
+_NOT_IN_WORD = re.compile(r"[^\w-]")
+
+
+_STAFF_OPENINGS = openings(
+    "med mt chi ope ane mar aid ins pan ibo iad ide int ext sen che res red dic sai tap fra val sig vu vue rel pre cor des adr dem sui inf kin sec ref cop cc rea "
+    "eff exa bio pat rad sag psy ass pra cad gyn car"
+)
+_NAME_OPENINGS = openings("nom pat mal ide ne nee epo ep veu vve ben ass usa res con obj")
+_FIRST_OPENINGS = openings("pre")
+_OTHER_OPENINGS = openings("per con tut cur man aid rep")
+_TYPED_OPENINGS = openings("dic tap sai fra sig ope ini sec")
+
+
 def find_persons(text: str) -> Iterator[Finding]:
     """Propose the names that their context announces."""
     yield from _after_titles(text)
-    for match in _STAFF_LABEL.finditer(text):
+    for match in matches(_STAFF_LABEL, text, _STAFF_OPENINGS):
         tokens = sequence(text, match.end(), most=3)
         if (
             tokens
@@ -256,7 +300,7 @@ def find_persons(text: str) -> Iterator[Finding]:
             if not match.group(2) and not _looks_named(tokens):
                 continue
             yield from named(tokens, 0.85 if match.group(2) else 0.7, "staff label", STAFF)
-    for match in _NAME_LABEL.finditer(text):
+    for match in matches(_NAME_LABEL, text, _NAME_OPENINGS):
         label = match.group("nom").casefold()
         tokens = sequence(text, match.end())
         marked = match.group("mark") is not None
@@ -280,14 +324,14 @@ def find_persons(text: str) -> Iterator[Finding]:
         if label in ("objet", "concerne") and not _looks_named(tokens):
             continue
         yield from named(tokens, 0.92, "name label", PATIENT)
-    for match in _FIRST_LABEL.finditer(text):
+    for match in matches(_FIRST_LABEL, text, _FIRST_OPENINGS):
         tokens = sequence(text, match.end(), lower=True)
         for token in tokens:
             if token.kind == "name":
                 yield Finding(
                     token.start, token.end, Categorie.PRENOM, 0.95, "first name label", {"RolePER": PATIENT}
                 )
-    for match in _OTHER_LABEL.finditer(text):
+    for match in matches(_OTHER_LABEL, text, _OTHER_OPENINGS):
         tokens = sequence(text, match.end(), most=3)
         if tokens and not is_word(tokens[0].text):
             yield from named(tokens, 0.85, "contact label", OTHER)
@@ -362,7 +406,9 @@ def _initials(text: str) -> Iterator[Finding]:
     """People known by their initials: who dictated, typed or signed."""
     role = {"RolePER": STAFF}
     for pattern in (_TYPED_BY, _SLASHED):
-        for match in pattern.finditer(text):
+        for match in (
+            matches(pattern, text, _TYPED_OPENINGS) if pattern is _TYPED_BY else pattern.finditer(text)
+        ):
             for group in match.groupdict():
                 value = match[group]
                 if value in ("Dr", "Pr", "DR", "PR", "IDE", "Mr", "Me", "PH") or (

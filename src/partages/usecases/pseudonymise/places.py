@@ -18,9 +18,9 @@ from partages.usecases.pseudonymise.gazetteers import (
     world_towns,
 )
 from partages.usecases.pseudonymise.identifiers import line_before
-from partages.usecases.pseudonymise.persons import PREFIX_OF_EPONYM
+from partages.usecases.pseudonymise.persons import after_prefix_of_eponym
 from partages.usecases.pseudonymise.schema import Categorie
-from partages.usecases.pseudonymise.wording import has_any, telling_words
+from partages.usecases.pseudonymise.wording import around, has_any, matches, openings, starts, telling_words
 
 _U = "A-ZÀ-ÖØ-ÞŒ"
 _WORD = rf"(?:[dl]'|[DL]')?[{_U}][\wÀ-ÿ']{{0,30}}(?:-[\wÀ-ÿ']{{1,25}}){{0,6}}"
@@ -94,10 +94,22 @@ _PLACE_LABEL = re.compile(
 )
 
 
+_HEAD_OPENINGS = openings(
+    "c chu chr chi chs chd ch ghu ght ghi gh ghp hia ap hcl clc cha chn eps cmp cat ssi smr ssr mas fam ime esa ite usl had hop h csa cms pui umj iml sam smu cen gro pol "
+    "cli ins fon mat ehp res mai san pre foy cab lab lbm pha off ima rad col eco lyc cre uni pav ass bat ail vil"
+)
+_PLACE_OPENINGS = openings("eta hop h cli str cen sit lab efs")
+_LIVING_OPENINGS = openings(
+    "hab res dom dem viv vit ne nee ori tra adr sui hos ope com vil mai fai equ con col ins exe ret sca lie nai sej lic ren"
+)
+_STANDING_OPENINGS = openings("ret san au dem sdf en ben lyc col etu")
+_BELIEF_OPENINGS = openings("cro rel con cul pra")
+
+
 def find_hospitals(text: str) -> Iterator[Finding]:
     """Propose hospital names, without their head word nor the preposition after it."""
     for match in _famous().finditer(text) if has_any(text, _entries("hopitaux.txt")) else ():
-        if not PREFIX_OF_EPONYM.search(text[max(0, match.start() - 30) : match.start()]):
+        if not after_prefix_of_eponym(text, match.start()):
             yield Finding(
                 *match.span("name"),
                 Categorie.ETABLISSEMENT,
@@ -121,7 +133,7 @@ def find_hospitals(text: str) -> Iterator[Finding]:
                 "before address",
                 {"RoleLOC": "Hopital"},
             )
-    for match in _PLACE_LABEL.finditer(text):
+    for match in matches(_PLACE_LABEL, text, _PLACE_OPENINGS):
         value = re.split(r"\s{2,}|\s-\s|,|\|", match["name"])[0].rstrip(" .")
         lead = re.match(rf"(?i)(?:{_HEAD})(?i:{_KIND}){{0,3}} (?:de la |de l'|du |des |de |d')?", value)
         skipped = lead.end() if lead else 0
@@ -135,7 +147,10 @@ def find_hospitals(text: str) -> Iterator[Finding]:
                 {"RoleLOC": "Hopital"},
             )
     at = 0
-    while headed := _HOSPITAL.search(text, at):
+    for begin in starts(text, _HEAD_OPENINGS):
+        headed = _HOSPITAL.match(text, begin) if begin >= at else None
+        if headed is None:
+            continue
         match = headed
         at = match.start("name")
         name = match.group("name")
@@ -240,7 +255,9 @@ def find_towns(text: str) -> Iterator[Finding]:
         (_AT, 0.7, "town"),
         (_BRACKET, 0.72, "bracketed"),
     ):
-        for match in pattern.finditer(text):
+        for match in (
+            matches(pattern, text, _LIVING_OPENINGS) if pattern is _LIVES else pattern.finditer(text)
+        ):
             start, town = match.start("town"), match.group("town")
             folded = re.sub(r"^st(e?) ", r"saint\1 ", fold(town))
             known = folded in communes()
@@ -267,7 +284,7 @@ def find_towns(text: str) -> Iterator[Finding]:
                 continue
             if rule == "town":
                 strong = match.group("prep") in ("à", "À") or built
-                if not strong and (is_first_name(town) or PREFIX_OF_EPONYM.search(line_before(text, start))):
+                if not strong and (is_first_name(town) or after_prefix_of_eponym(text, start)):
                     continue
                 if match.group("prep") in ("sur", "vers") and is_medical(town):
                     continue
@@ -372,7 +389,7 @@ def _lone_towns(text: str) -> Iterator[Finding]:
         start, end = match.start(), match.start() + len(name)
         position = end
         before = text[max(0, start - 40) : start]
-        if PREFIX_OF_EPONYM.search(before):
+        if after_prefix_of_eponym(text, start):
             continue
         cue = 0.0
         if _TOWN_CUE.search(before):
@@ -684,23 +701,20 @@ def find_social(text: str) -> Iterator[Finding]:
     working: tuple[re.Pattern[str], ...] = (
         (_jobs(), _plain_jobs()) if has_any(text, _entries("professions.txt")) else ()
     )
-    for pattern in (*working, _BELIEF, _STANDING):
-        for match in pattern.finditer(text):
+    for pattern, opening in ((_BELIEF, _BELIEF_OPENINGS), (_STANDING, _STANDING_OPENINGS)):
+        for match in matches(pattern, text, opening):
             yield Finding(*match.span("value"), Categorie.IDENTITE_SOCIALE, 0.75, "occupation")
-    for match in _HOUSEHOLD.finditer(text) if has_any(text, _OF_FAMILY) else ():
+    for pattern in working:
+        for match in around(pattern, text, _entries("professions.txt")):
+            yield Finding(*match.span("value"), Categorie.IDENTITE_SOCIALE, 0.75, "occupation")
+    for match in around(_HOUSEHOLD, text, _OF_FAMILY):
         yield Finding(*match.span("value"), Categorie.SITUATION_FAMILIALE, 0.7, "household")
-    for pattern, label in (
-        (_NATIONALITY, Categorie.NATIONALITE),
-        (_FAMILY, Categorie.SITUATION_FAMILIALE),
-        (_WORK, Categorie.IDENTITE_SOCIALE),
+    for pattern, label, words in (
+        (_NATIONALITY, Categorie.NATIONALITE, listed("nationalites")),
+        (_FAMILY, Categorie.SITUATION_FAMILIALE, _OF_FAMILY),
+        (_WORK, Categorie.IDENTITE_SOCIALE, _entries("professions.txt") | _OF_WORK),
     ):
-        if (
-            (pattern is _FAMILY and not has_any(text, _OF_FAMILY))
-            or (pattern is _WORK and not working and not has_any(text, _OF_WORK))
-            or (pattern is _NATIONALITY and not demonyms)
-        ):
-            continue
-        for match in pattern.finditer(text):
+        for match in around(pattern, text, words):
             group = next(name for name, value in match.groupdict().items() if value)
             value = match.group(group).rstrip()
             if value == "Marie":

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.gazetteers import is_first_name, is_medical, is_word
-from partages.usecases.pseudonymise.persons import PREFIX_OF_EPONYM
+from partages.usecases.pseudonymise.persons import after_prefix_of_eponym
 from partages.usecases.pseudonymise.schema import Categorie
 from partages.usecases.pseudonymise.wording import flattened, occurrences
 
@@ -61,7 +61,7 @@ def propagate(text: str, findings: Iterable[Finding]) -> Iterator[Finding]:
             end < len(text) and (text[end].isalnum())
         ):
             continue
-        if PREFIX_OF_EPONYM.search(text[max(0, start - 30) : start]):
+        if after_prefix_of_eponym(text, start):
             continue
         origin, value = known[key], text[start:end]
         if origin.label in (Categorie.NOM, Categorie.PRENOM) and not _is_name_here(

@@ -121,9 +121,19 @@ _GLUED = re.compile(
 )
 
 
+_MAYBE_GLUED = re.compile(
+    r"[a-zà-ÿ,](?=[A-ZÀ-Þ])|[eué](?=\d)|[MF](?=N[ÉE])|[APRNE](?=:|\d)|[^\W\d_](?=[PSNIDATpsnidat][RrÉéEeDdPpIi][ÉéEeNnXxAaPpRrDdLl ])|\d(?=[NISDTP][DPIEO])|PR[ÉE]NOM(?=[A-ZÀ-Þ])"
+)
+"""Where ``_GLUED`` may match, told by two characters."""
+
+
 def _parted(text: str, origin: list[int] | None) -> tuple[str, list[int] | None]:
     """The text with a space put back between words run together (``avisTANGUY``, ``NOM:DURANDPRENOM:``)."""
-    cuts = [match.start() for match in _GLUED.finditer(text) if not _in_address(text, match.start())]
+    cuts = [
+        match.start()
+        for near in _MAYBE_GLUED.finditer(text)
+        if (match := _GLUED.match(text, near.end())) and not _in_address(text, match.start())
+    ]
     if not cuts:
         return text, origin
     pieces: list[str] = []

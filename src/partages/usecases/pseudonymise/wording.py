@@ -9,13 +9,21 @@ import ahocorasick
 from partages.text import fold, strip_accents
 
 _WORD = re.compile(r"[^\W\d_]+")
+REACH = 90
+"""Characters around a word in which a pattern that needs it is looked for."""
 _COMMON = frozenset({"femme", "Nouvelle", "entretien", "équipe"})
+
+
+@lru_cache(maxsize=2)
+def _words(text: str) -> list[tuple[int, int, str]]:
+    """Every word: where it begins and ends, folded."""
+    return [(*match.span(), _folded(match.group())) for match in _WORD.finditer(text)]
 
 
 @lru_cache(maxsize=2)
 def words_of(text: str) -> frozenset[str]:
     """Folded words of a text."""
-    return frozenset(map(_folded, set(_WORD.findall(text))))
+    return frozenset(word for _, _, word in _words(text))
 
 
 @lru_cache(maxsize=50_000)
@@ -32,6 +40,46 @@ def telling_words(entries: set[str]) -> frozenset[str]:
 def has_any(text: str, words: frozenset[str]) -> bool:
     """Whether one of the words stands in the text."""
     return not words.isdisjoint(words_of(text))
+
+
+@lru_cache(maxsize=2)
+def _starts(text: str) -> dict[str, list[int]]:
+    """Where words begin, by their first three letters, folded."""
+    found: dict[str, list[int]] = {}
+    for start, _, word in _words(text):
+        found.setdefault(word[:3], []).append(start)
+    return found
+
+
+def starts(text: str, openings: frozenset[str]) -> list[int]:
+    """Where the words that open so begin, in order."""
+    found = _starts(text)
+    return sorted(start for opening in openings for start in found.get(opening, ()))
+
+
+def matches(pattern: re.Pattern[str], text: str, openings: frozenset[str]) -> Iterator[re.Match[str]]:
+    """As ``pattern.finditer(text)``, for a pattern that starts with a word: tried only where a word opens so (three folded letters, or
+    the whole of a shorter word)."""
+    at = 0
+    for start in starts(text, openings):
+        if start >= at and (match := pattern.match(text, start)):
+            yield match
+            at = match.end()
+
+
+def around(pattern: re.Pattern[str], text: str, words: frozenset[str]) -> Iterator[re.Match[str]]:
+    """As ``pattern.finditer(text)``, looked for within ``REACH`` characters of one of the words only."""
+    at = stop = 0
+    for start, end, word in _words(text):
+        if word in words and start >= stop - REACH:
+            begin, stop = max(at, start - REACH), end + REACH
+            for found in pattern.finditer(text, begin, stop):
+                yield found
+                at = found.end()
+
+
+def openings(words: str) -> frozenset[str]:
+    return frozenset(words.split())
 
 
 def occurrences(text: str, values: Collection[str]) -> Iterator[tuple[int, int, str]]:
