@@ -85,15 +85,29 @@ _PROPER = frozenset({*_NAMES, Categorie.VILLE, Categorie.ETABLISSEMENT})
 
 
 def credible(text: str, proposed: Iterable[Finding]) -> list[Finding]:
-    """What the model proposes, without the names and places made of the language of reports alone (``BILAN BIO``)."""
+    """What the model proposes, without the names and places made of the language of reports alone (``BILAN BIO``), nor short phones that nothing announces."""
     return [
         finding
         for finding in proposed
-        if finding.label not in _PROPER
-        or finding.score >= SURE
-        or not (words := re.findall(r"[^\W\d_]+", text[finding.start : finding.end]))
-        or not all(fold(word) in listed("termes") or is_acronym(word) for word in words)
+        if (finding.label != Categorie.TELEPHONE or _is_called(text, finding))
+        and (
+            finding.label not in _PROPER
+            or finding.score >= SURE
+            or not (words := re.findall(r"[^\W\d_]+", text[finding.start : finding.end]))
+            or not all(fold(word) in listed("termes") or is_acronym(word) for word in words)
+        )
     ]
+
+
+_CALL = re.compile(
+    r"(?i)(?<![^\W_])(?:t[ée]l\w*|fax|poste|port|mobile|bip|dect|gsm|num|standard|secr|appel|joindre|joignable|rappel|contact|astreinte|ligne|garde|interne|au|ext|n°|t)\b|[(+☎📞@]"
+)
+
+
+def _is_called(text: str, finding: Finding) -> bool:
+    """Whether a short number that the model takes for a phone has a word of calling before it on its line: a laboratory's table has none."""
+    digits = sum(map(str.isdigit, text[finding.start : finding.end]))
+    return digits > 7 or (digits > 1 and _CALL.search(line_before(text, finding.start)[-40:]) is not None)
 
 
 _JOINED = frozenset({*_NAMES, Categorie.VILLE, Categorie.ETABLISSEMENT, Categorie.ADRESSE})

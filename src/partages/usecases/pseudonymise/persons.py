@@ -9,13 +9,13 @@ from partages.text import fold
 from partages.usecases.pseudonymise.dates import MONTHS
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.gazetteers import (
+    REMEMBERED,
     first_name,
     is_acronym,
     is_first_name,
     is_medical,
     is_word,
     listed,
-    REMEMBERED,
     surnames,
 )
 from partages.usecases.pseudonymise.identifiers import line_before

@@ -17,7 +17,6 @@ from partages.usecases.pseudonymise.gazetteers import (
     surnames,
     world_towns,
 )
-from partages.usecases.pseudonymise.identifiers import line_before
 from partages.usecases.pseudonymise.persons import after_prefix_of_eponym
 from partages.usecases.pseudonymise.schema import Categorie
 from partages.usecases.pseudonymise.wording import around, has_any, matches, openings, starts, telling_words
