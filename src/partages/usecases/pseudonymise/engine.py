@@ -20,7 +20,7 @@ from partages.usecases.pseudonymise.model import SpanModel, span_model
 from partages.usecases.pseudonymise.patient import KnownPatient
 from partages.usecases.pseudonymise.persons import find_persons
 from partages.usecases.pseudonymise.places import find_birth_places, find_hospitals, find_social, find_towns
-from partages.usecases.pseudonymise.propagation import propagate
+from partages.usecases.pseudonymise.propagation import propagate, without_months_of_names
 from partages.usecases.pseudonymise.render import render
 from partages.usecases.pseudonymise.residues import find_residues
 from partages.usecases.pseudonymise.scanner import scan
@@ -94,6 +94,7 @@ def detect(
     if generator:
         marked = settle(find_marked(seen.text, generator))
         settled = merge(seen.text, settled, credible(seen.text, marked))
+    settled = without_months_of_names(seen.text, settled)
     if parts.propagation:
         settled = join(seen.text, settle([*settled, *propagate(seen.text, settled)]))
     settled = widen(seen.text, settled)

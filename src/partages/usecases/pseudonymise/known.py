@@ -246,7 +246,8 @@ def _birth_dates(flat: str, date: datetime.date | None) -> Iterator[Finding]:
         return
     whole, partial = _birth_patterns(date)
     for match in whole.finditer(flat):
-        yield Finding(*match.span(), Categorie.DATE_NAISSANCE, SURE, RULE)
+        end = match.start() + len(match.group().rstrip())
+        yield Finding(match.start(), end, Categorie.DATE_NAISSANCE, SURE, RULE)
     for match in partial.finditer(flat):
         yield Finding(*match.span(1), Categorie.DATE_NAISSANCE, SURE, RULE)
 

@@ -56,6 +56,8 @@ def merge(text: str, settled: list[Finding], proposed: Iterable[Finding]) -> lis
             added.append(replace(finding, attributes=attributes(text, finding)))
             continue
         inside = [settled[at] for at in touched]
+        if any(other.label in _EXACT for other in inside):
+            continue  # an address of the web ends where its rule says
         if not removed & set(touched) and all(
             other.start >= finding.start
             and other.end <= finding.end
@@ -81,6 +83,7 @@ def merge(text: str, settled: list[Finding], proposed: Iterable[Finding]) -> lis
     return join(text, _disjoint(sorted([*kept, *added], key=lambda f: (f.start, -f.end))))
 
 
+_EXACT = frozenset({Categorie.EMAIL, Categorie.URL})
 _PROPER = frozenset({*_NAMES, Categorie.VILLE, Categorie.ETABLISSEMENT})
 
 
@@ -112,6 +115,7 @@ def _is_called(text: str, finding: Finding) -> bool:
 
 _JOINED = frozenset({*_NAMES, Categorie.VILLE, Categorie.ETABLISSEMENT, Categorie.ADRESSE})
 _LINK = re.compile(r" ?['-]{0,2} ?|\.[ -]?")
+_OPEN_NAME = re.compile(r"(?i)-(?:le|la|de|du|des|van|von|el|al|ben|da|dos)$")
 _LINK_OF_ADDRESS = re.compile(r"[ ,-]{1,3}")
 
 
@@ -131,6 +135,14 @@ def join(text: str, findings: list[Finding]) -> list[Finding]:
             and (text[last.end] != "." or last.end - last.start == 1 == finding.end - finding.start)
         ):
             kept[-1] = replace(last, end=finding.end, score=max(last.score, finding.score))
+        elif (
+            last
+            and last.label in _NAMES
+            and finding.label in _NAMES
+            and text[last.end : finding.start] == " "
+            and _OPEN_NAME.search(text, last.start, last.end)
+        ):
+            kept[-1] = replace(last, end=finding.end, label=Categorie.NOM)
         else:
             kept.append(finding)
     return kept

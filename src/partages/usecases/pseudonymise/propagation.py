@@ -71,6 +71,22 @@ def propagate(text: str, findings: Iterable[Finding]) -> Iterator[Finding]:
         yield Finding(start, end, origin.label, SCORE, "propagation", origin.attributes)
 
 
+def without_months_of_names(text: str, findings: list[Finding]) -> list[Finding]:
+    """Without the lone months that a name of the document explains (``Mme AVRIL``, then ``J. AVRIL``): they will be found as names."""
+    names = {
+        text[finding.start : finding.end].casefold()
+        for finding in findings
+        if finding.label in (Categorie.NOM, Categorie.PRENOM) and finding.score >= 0.6
+    }
+    return [
+        finding
+        for finding in findings
+        if finding.label != Categorie.DATE_NON_IDENTIFIANTE
+        or text[finding.start].islower()
+        or text[finding.start : finding.end].casefold() not in names
+    ]
+
+
 def _is_name_here(text: str, start: int, end: int, value: str, found: str) -> bool:
     if value.islower():
         return not is_word(value) and not is_medical(value) and len(value) > SHORTEST

@@ -195,8 +195,8 @@ _DAY, _MONTH, _YEAR2 = "[012]", "[01]", "[0123]"
 _ID = r"(?:[GOUYXQACiemE]{1,2}[-/ ]?){0,3}[0-9&](?:[-/._]?[0-9GOUYXQAiCm]){0,14}"
 _TOWN = r"(?:[qS][- '])?(?:[VQFGNOvYCUwXE]|i(?='))(?:[-'](?:[pqgldusnà]-?'?){0,2}[VQFGNOvYCUwXESyb])*(?: (?:s|n|les) [VQFGNOvYCUwXE])?"
 
-DAY_AND_MONTH, KNOWN_TOWN = 0.75, 0.71
-"""Scores of what is looked at again: a day and a month are weighed as the rules do, a town is looked up."""
+DAY_AND_MONTH, KNOWN_TOWN, LONG_NUMBER = 0.75, 0.71, 0.69
+"""Scores of what is looked at again: a day and a month are weighed as the rules do, a town is looked up, a long number may be a date."""
 _NOM, _VILLE, _DATE, _CODE = Categorie.NOM, Categorie.VILLE, Categorie.DATE_IDENTIFIANTE, Categorie.CODE
 RULES: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
     (label, score, re.compile(pattern))
@@ -217,7 +217,7 @@ RULES: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
         (_CODE, 0.95, rf"[Kf](?:[ ][aepgKkRf]){{0,3}}\.?[ ]?(?:[a-zA]?°)?[\s:.=#~]{{0,4}}({_ID}(?: [0-9](?![./-][0-9])){{0,6}})"),
         (_CODE, 0.85, rf"°(?:[ ][aepgKkRbz]){{0,3}}[ :]{{0,3}}({_ID})"),
         (_CODE, 0.96, r"(?<![0-9])1(?:[ .]?[0123]){3}(?:[ .]?6){2}(?:[ .]{0,2}[0123])?(?![0-9])"),
-        (_CODE, 0.7, r"(?<![0-9.,/+])(?<![0-9])(?:[iA]{0,2}[-/]?)9(?:[-/][0-9A])?(?![.,]?[0-9]|[ ]?%)"),
+        (_CODE, LONG_NUMBER, r"(?<![0-9.,/+])(?<![0-9])(?:[iA]{0,2}[-/]?)9(?:[-/][0-9A])?(?![.,]?[0-9]|[ ]?%)"),
         (_CODE, 0.7, r"(?<![^\s:|(])(?:[iA]{1,2}[-/]?(?:[78]|[0-46][-/][5-8])|[0-3][iA]{1,2}[578]|[0-3]-[5-8]|4-[5-8])(?:-[iA0-9])?(?![0-9.,%])"),
         (_CODE, 0.8, r"(?<=c )z[0-36](?![0-9])|(?<=c )[zyab][._][zyb][0-36]?"),
         (Categorie.ADRESSE, 0.985, rf"(?:Z[. ]{{0,2}}[0-9iA],? ?){{0,3}}(?<![0-9/])[0-46](?: ?[Bia](?!['-]))?,? L[ .] ?(?:{_P}|[u] ){{0,3}}(?:[0-9][- ]?M|[0-9]|L|{_CAP}|[abzyr])(?:[- ](?:{_P}){{0,2}}(?:{_LIKE}|[XwEDiL0-3](?!\.)))*(?:,? Z[. ]{{0,2}}[0-9iA]){{0,3}}"),
@@ -256,6 +256,7 @@ _BEFORE_EPONYM = _set(
     "maladie syndrome signe score test échelle echelle classification fracture voie sonde corps indice point réflexe critère critères stade opération "
     "lymphome prothèse manœuvre manoeuvre épreuve drain tumeur ligament valve plaque plaques pince selon technique intervention sd grade type"
 )
+_COMPACT_DATE = re.compile(r"(?:19[2-9]\d|20[0-3]\d)(?:1[0-2]|0[1-9])(?:3[01]|[12]\d|0[1-9])")
 _AFTER_BIRTH = _set("le e LE Le : de")
 _LINKS = _set("de d du la le des l")
 _OF_BIRTH = _set("né née ne nee naissance ddn NE NEE NÉ NÉE Né Née Naissance DDN NAISSANCE naiss")
@@ -290,6 +291,10 @@ def scan(text: str) -> list[Span]:
             start, end = match.span(1) if groups and match.start(1) >= 0 else match.span()
             found.append((score, start, end, label))
     return list(_settled(text, tokens, classes, ends, found))
+
+
+_AGAIN = frozenset("FGNOCUVQ")
+"""Classes of what is a name wherever it stands, once it was one; a word that is one (``PETIT``, ``AVRIL``) only in capitals."""
 
 
 def _settled(
@@ -328,6 +333,8 @@ def _settled(
             partial = ends[end - 1]
         if score == KNOWN_TOWN and town_key(text[begin : ends[end - 1]]) not in communes():
             continue
+        if label == Categorie.CODE and score == LONG_NUMBER and _COMPACT_DATE.fullmatch(tokens[start]):
+            label = Categorie.DATE_IDENTIFIANTE
         if label == Categorie.DATE_IDENTIFIANTE and _before(tokens, start, _OF_BIRTH, _AFTER_BIRTH, 8):
             label = Categorie.DATE_NAISSANCE
         taken[start:end] = b"\1" * (end - start)
@@ -335,7 +342,11 @@ def _settled(
     if names:
         names |= {name.upper() for name in names} | {name.title() for name in names}
         for at, token in enumerate(tokens):
-            if token in names and not taken[at] and classes[at] in "FGNOCUVQ":
+            if (
+                token in names
+                and not taken[at]
+                and (classes[at] in _AGAIN or (classes[at] in "YXM" and token.isupper()))
+            ):
                 kept.append((ends[at] - len(token), ends[at], Categorie.NOM, 0.55))
     if "@" in text:
         kept = _over(kept, [(*match.span(), Categorie.EMAIL, 0.99) for match in _EMAIL.finditer(text)])
