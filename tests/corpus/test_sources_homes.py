@@ -427,6 +427,10 @@ def test_the_hub_through_datasets_from_files(tmp_path: Path, hub_files: dict[str
         ]
         found = through_the_hub(tmp_path, url, "0", repo="org/jeu", files=["csv/*.csv.gz"], text="fr")
         assert [text for _, text, _ in found["records"]] == ["Une phrase."]
+    found = through_the_hub(
+        tmp_path, "http://127.0.0.1:9", "1", repo="org/jeu", files=["csv/*.csv.gz"], text="fr"
+    )
+    assert [text for _, text, _ in found["records"]] == ["Une phrase."], "what was brought is read offline"
 
 
 @pytest.mark.slow

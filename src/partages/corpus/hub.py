@@ -1,6 +1,8 @@
 """Data sets of the Hugging Face Hub, through ``datasets``: files or a configuration, streamed or not."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from partages.corpus.download import SourceUnavailable
@@ -10,11 +12,12 @@ from partages.errors import MissingPart
 BUILDERS = {"parquet": "parquet", "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json", "txt": "text"}
 
 
-def rows(source: Source, streaming: bool | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+def rows(source: Source, streaming: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows of a source, each with the name of its part.
 
     ``repo``, and: ``files`` (globs in the repository at ``revision``), or ``config`` and ``split``.
-    ``streaming`` is by default what the source says, else so where the network is allowed.
+    The data set is brought once into the cache of the Hub, where each task of a build reads it, offline too;
+    ``streaming`` brings nothing, and reads the network.
     Loading scripts are not run: data sets that have one are read from their files.
 
     Raises:
@@ -23,35 +26,39 @@ def rows(source: Source, streaming: bool | None = None) -> Iterator[tuple[str, d
     """
     try:
         import datasets  # type: ignore[import-untyped, unused-ignore]
-        from huggingface_hub import constants
+        from huggingface_hub import constants, snapshot_download
         from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+        from huggingface_hub.utils.tqdm import disable_progress_bars
     except ImportError:
         raise MissingPart("Lire le Hub demande datasets : pip install 'partages[corpus]'.") from None
+    if not sys.stderr.isatty():
+        datasets.disable_progress_bars()
+        disable_progress_bars()
     options = source.options
-    repo = options["repo"]
-    if streaming is None:
-        streaming = bool(options.get("streaming", not constants.HF_HUB_OFFLINE))
-    where = f"hf://datasets/{repo}@{options.get('revision', 'main').replace('/', '%2F')}"
+    repo, revision = options["repo"], options.get("revision", "main")
     parts: list[tuple[str, dict[str, Any]]] = []
-    if files := options.get("files"):
-        for file in files:
-            plain = file.removesuffix(".gz")
-            suffix = plain.rsplit(".", 1)[-1]
-            extra = {"sep": "\t"} if suffix == "tsv" else {}
-            parts.append(
-                (
-                    plain.removesuffix(f".{suffix}").rstrip("*").strip("/") or suffix,
-                    {"path": BUILDERS[suffix], "data_files": f"{where}/{file}", "split": "train", **extra},
-                )
-            )
-    else:
+    for file in options.get("files", ()):
+        plain = file.removesuffix(".gz")
+        suffix = plain.rsplit(".", 1)[-1]
+        extra = {"sep": "\t"} if suffix == "tsv" else {}
+        place = plain.removesuffix(f".{suffix}").replace("*", "").strip("/") or suffix
+        parts.append((place, {"path": BUILDERS[suffix], "data_files": file, "split": "train", **extra}))
+    if not parts:
         splits = options.get("split", "train")
         for split in [splits] if isinstance(splits, str) else splits:
             given = {"path": repo, "name": options.get("config"), "split": split}
             parts.append((split, {**given, "revision": options.get("revision")}))
     for place, arguments in parts:
         try:
-            for row in datasets.load_dataset(**arguments, streaming=streaming):
+            if (file := arguments.get("data_files")) and streaming:
+                arguments["data_files"] = f"hf://datasets/{repo}@{revision.replace('/', '%2F')}/{file}"
+            elif file:
+                folder = Path(
+                    snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=file)
+                )
+                arguments["data_files"] = [str(path) for path in sorted(folder.glob(file))]
+            # files at hand are streamed too: nothing is copied, memory stays flat
+            for row in datasets.load_dataset(**arguments, streaming=streaming or bool(file)):
                 yield place, dict(row)
         except GatedRepoError:
             raise SourceUnavailable(
