@@ -204,13 +204,21 @@ def _read_gguf(path: Path | None) -> Base:
     name = path.stem if path else BASE_NAME
     path = path or base_path(Settings())
     weights = read_weights(path)
-    kinds = weights.fields.get("tokenizer.ggml.token_type")
-    if kinds is None or "tokenizer.ggml.tokens" not in weights.fields:
+    if "tokenizer.ggml.token_type" not in weights.fields or "tokenizer.ggml.tokens" not in weights.fields:
         raise UsageError(f"« {path} » n'a pas de vocabulaire : ce n'est pas un modèle de langue entier.")
+    return of_weights(weights, build_tokenizer(weights), path, name, sha256(path))
+
+
+def of_weights(
+    weights: Weights, tokenizer: Tokenizer, path: Path = Path(), name: str = "", digest: str = ""
+) -> Base:
+    """A base from what a GGUF file holds."""
     tokens = weights.tokens
     marks = {
         token: at
-        for at, (token, kind) in enumerate(zip(tokens, kinds.value, strict=True))
+        for at, (token, kind) in enumerate(
+            zip(tokens, weights.fields["tokenizer.ggml.token_type"].value, strict=True)
+        )
         if kind in (CONTROL, USER_DEFINED) and token.startswith("<") and not token.startswith("<unused")
     }
     licence = weights.fields.get("general.license")
@@ -222,13 +230,12 @@ def _read_gguf(path: Path | None) -> Base:
     if _off(weights, "tokenizer.ggml.add_bos_token"):
         start = None
     return Base(
-        path=path, name=name, tokenizer=build_tokenizer(weights), start=start, end=end, marks=marks, template=template,
-        weights=weights,
+        path=path, name=name, tokenizer=tokenizer, start=start, end=end, marks=marks, template=template, weights=weights,
         specials={
             "bos_token": "" if start is None else tokens[start], "eos_token": "" if end is None else tokens[end],
         },
         facts={
-            "name": name, "sha256": sha256(path), "architecture": weights.architecture, "vocabulary": len(tokens),
+            "name": name, "sha256": digest, "architecture": weights.architecture, "vocabulary": len(tokens),
             "licence": str(licence.value) if licence else "gemma" if weights.architecture == "gemma3" else "",
         },
     )  # fmt: skip

@@ -411,7 +411,7 @@ def audit_command(base: Path | None, run: Path, data: Path, output: Path, **chos
     """Measure what a run memorised."""
     from partages.training.audit import COPIES, EACH, audit
     from partages.training.export import read_trained, trained_network
-    from partages.training.manifest import write_manifest
+    from partages.training.manifest import sha256, write_manifest
     from partages.training.run import ready, recipe_of
 
     model, manifest = _run_of(base, run)
@@ -431,7 +431,7 @@ def audit_command(base: Path | None, run: Path, data: Path, output: Path, **chos
     write_manifest(
         output,
         "audit",
-        {"base": model.facts, "run": run.name, "trained_sha256": manifest["trained_sha256"], **told},
+        {"base": model.facts, "run": run.name, "trained_sha256": sha256(run / "trained.pt"), **told},
     )
     member, given = told["membership"], told["regurgitation"]
     click.echo(f"appartenance : AUC {member['auc']:.3f} [{member['low']:.3f}, {member['high']:.3f}]")
@@ -469,13 +469,13 @@ def publish_command(
     """Write the model card, and push."""
     from partages.training.card import card
     from partages.training.hub import check_audit, push
-    from partages.training.manifest import read_manifest
+    from partages.training.manifest import read_manifest, sha256
 
     manifest = _run_manifest(run)
     measured = read_manifest(merge_folder, "merge") if merge_folder else None
     audited = read_manifest(audit_folder, "audit") if audit_folder else None
     if audited:
-        check_audit(audited, manifest)
+        check_audit(audited, sha256(run / "trained.pt"))
     text = card(name, manifest, measured, audited)
     try:
         output.mkdir(parents=True, exist_ok=True)

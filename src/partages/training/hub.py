@@ -9,17 +9,17 @@ from typing import Any
 from partages.errors import MissingPart, OutputError, UsageError
 
 
-def check_audit(audited: Mapping[str, Any], run: Mapping[str, Any]) -> None:
+def check_audit(audited: Mapping[str, Any], trained: str) -> None:
     """Refuse a model that gives back what it read.
 
     Args:
         audited: manifest of ``audit``.
-        run: manifest of the run to publish.
+        trained: SHA-256 of what the run to publish learnt (``trained.pt``).
 
     Raises:
         UsageError: a threshold is passed, or the audit is of another run.
     """
-    if audited["trained_sha256"] != run.get("trained_sha256"):
+    if audited["trained_sha256"] != trained:
         raise UsageError(
             "Cet examen est celui d'un autre entraînement : relancez « partages train audit » sur celui-ci."
         )

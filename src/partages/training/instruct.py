@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from partages.errors import UsageError
-from partages.training.base import Base
+from partages.models.gguf_file import Weights
+from partages.training.base import Base, of_weights
 from partages.training.pretrain import Rows
 from partages.training.rows import Split, pack, split_of
 
@@ -100,6 +102,16 @@ def _check_schema(schema: Any, answer: Any, where: str) -> None:
     except ValidationError as error:
         place = "/".join(str(step) for step in error.absolute_schema_path)
         raise UsageError(f"{where} : « answer » ne suit pas son schéma (règle « {place} »).") from None
+
+
+_last: list[tuple[Weights, Base]] = []
+
+
+def encode(example: Example, weights: Weights, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """Tokens of what precedes the answer, and of the answer with its end, for who holds the weights of a GGUF base."""
+    if not _last or _last[0][0] is not weights:
+        _last[:] = [(weights, of_weights(weights, tokenizer))]
+    return _last[0][1].conversation(example.prompt, example.answer, example.system)
 
 
 def rows_of(examples: Sequence[Example], base: Base, length: int, part: Split) -> tuple[Rows, int]:
