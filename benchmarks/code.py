@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from partages.terminologies import cim10, ranking
+from partages.terminologies import cim10
 from partages.terminologies.cim10 import MCO
 from partages.terminologies.search import Index, Phrase, index
 from partages.usecases.code.attestation import measures, probability
@@ -38,25 +38,18 @@ def whole(vector: Vector) -> tuple[Vector, Vector]:
 
 
 def ours(searched: Index) -> Score:
-    numbers = range(len(searched.names))
-    weights = ranking.weights("attested")
-
-    def score(text: str) -> tuple[Vector, Vector]:
-        rows = searched.figures(text)
-        return ranking.likeness(rows), LazyAttestation(searched, rows, weights)  # type: ignore[return-value]
-
-    assert len(numbers)
-    return score
+    return lambda text: (searched.scores(text), LazyAttestation(searched, text))  # type: ignore[return-value]
 
 
 class LazyAttestation:
     """Probabilities computed for the codes asked only."""
 
-    def __init__(self, searched: Index, rows: Vector, weights: Vector) -> None:
-        self._arguments, self._weights = (searched, rows), weights
+    def __init__(self, searched: Index, text: str) -> None:
+        self._searched, self._text = searched, text
 
     def __getitem__(self, numbers: Sequence[int]) -> Vector:
-        return probability(measures(*self._arguments, numbers), self._weights)
+        reading = self._searched.read(self._text, numbers)
+        return probability(measures(self._searched, reading, numbers))
 
 
 class Official(Index):

@@ -6,7 +6,7 @@ TF-IDF with logarithmic counts and smoothed IDF, rows of length one (Salton and 
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -94,6 +94,23 @@ class Postings:
             np.bincount(rows, cosine, self.size).astype(np.float32),
             np.bincount(rows, share, self.size).astype(np.float32),
         )
+
+    def held(self, features: Sequence[str]) -> Vector:
+        """Share of the IDF of the features given that each phrase holds; features that nothing holds do not
+        count."""
+        columns = [self.ids[feature] for feature in set(features) if feature in self.ids]
+        if not columns:
+            return np.zeros(self.size, np.float32)
+        rows = np.concatenate([self.rows[self.start[column] : self.start[column + 1]] for column in columns])
+        mass = np.repeat(
+            self.idf[columns], [self.start[column + 1] - self.start[column] for column in columns]
+        )
+        return (np.bincount(rows, mass, self.size) / self.idf[columns].sum()).astype(np.float32)
+
+    def held_by(self, kept: Iterable[str], features: Sequence[str]) -> float:
+        """What ``held`` gives for a phrase made of the features ``kept``."""
+        total = sum(float(self.idf[self.ids[f]]) for f in set(features) if f in self.ids)
+        return sum(float(self.idf[self.ids[f]]) for f in kept if f in self.ids) / total if total else 0.0
 
     def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
         """What ``from_arrays`` takes, each key beginning with ``name``."""

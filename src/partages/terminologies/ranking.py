@@ -1,12 +1,12 @@
 """Learned weights: which of the codes that a passage resembles it means, and how surely it attests one.
 
-Both are linear models over a few figures a code (``NAMES``), trained by ``scripts/train_ranking.py`` on the
-tuning halves of the project's own passages and kept in ``data/ranking.json``. The figures of the whole
-nomenclature are computed at once: 42,886 rows of float32.
+The ranker is a perceptron of one hidden layer over some forty figures a candidate code (``NAMES``), trained
+by ``scripts/train_ranking.py`` to put the right code before the others (softmax over the candidates of a
+passage); the attestation is a logistic model over a few figures (``partages.usecases.code.attestation``).
+Weights are in ``data/ranking.json``.
 """
 
 import json
-from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -17,37 +17,87 @@ from partages.terminologies.cim10 import MCO, Nomenclature
 
 Figures = NDArray[np.float32]
 
-NAMES = (
+FROM_PASSAGE = (
     "whole",
+    "words",
+    "covered",
+    "letters",
+    "asked",
+    "pairs",
+    "one_word",
+    "length",
+    "clinical",
+    "mass",
     "best_part",
     "first_part",
     "early_part",
     "shared_parts",
+    "held_by_code",
+    "held_by_category",
+    "category_whole",
+    "behind_category",
+    "category_part",
+    "subcategory_whole",
+    "behind_best",
+    "behind_best_part",
+    "site",
+    "passage_length",
+    "best_whole",
+)
+"""Columns that come from the passage.
+
+- whole: score of the code's nearest phrase with the passage as one; words, covered, letters, asked: its
+  parts (cosine of words, share of the phrase that is covered, cosine of 2-4-grams, factor for what it
+  demands); pairs: share of the phrase's neighbouring words that are neighbours in the passage; one_word,
+  length, clinical: of that phrase; mass: IDF that it matches;
+- best_part: best score of the parts of the passage; first_part: of the first one, most often the diagnosis;
+  early_part: best score, each part counting a tenth less than the one before it; shared_parts: mean over
+  parts, by length;
+- held_by_code, held_by_category: share of the passage's IDF found in any phrase of the code, of its category;
+- category_whole, category_part, subcategory_whole: best ``whole`` or ``best_part`` in the category (three
+  characters) and subcategory (four); behind_*: distance to the best of the category, of all codes;
+- site: ``partages.terminologies.sites``; passage_length: logarithm of the words; best_whole: the best of all
+  codes.
+"""
+OF_CODE = (
     "care",
     "state",
     "other_z",
     "symptom",
     "external",
     "tobacco",
+    "pregnancy",
+    "newborn",
+    "congenital",
+    "injury",
     "restricted",
+    "forbidden",
+    "retired",
     "residual",
+    "unspecified",
     "longer",
+    "default",
+    "terms",
+    "category_terms",
 )
-"""Columns of ``figures``. The first five come from the passage, the others from the code alone.
-
-- whole: score of the passage as one; best_part: best score of its parts; first_part: score of the first
-  part, which is most often the diagnosis; early_part: best score, each part counting a tenth less than the
-  one before it; shared_parts: mean score of the parts, weighted by their length in words;
-- care (Z4, Z5), state (Z8, Z9), other_z, symptom (R), external (V to Y), tobacco (F17): what passages mention
-  beside the disease that they attest; restricted: not of MCO type 0; residual: "Autres ..."; longer: more
-  than four characters.
-"""
-FROM_PASSAGE = 5
+"""Columns that come from the code alone: care (Z4, Z5), state (Z8, Z9), chapters that passages mention
+beside the disease that they attest; restricted: not of MCO type 0; residual: "Autres ..."; unspecified:
+"sans précision"; longer: more than four characters; default: leaf that an unspecified mention of its
+category gets; terms, category_terms: logarithm of one plus the number of clinicians' terms, which says how
+common a disease is."""
+NAMES = FROM_PASSAGE + OF_CODE
 LATE = 0.9
+"""Factor on each part of a passage after the first."""
 
 
-def fixed(nomenclature: Nomenclature) -> Figures:
-    """The columns that depend on the code alone."""
+def fixed(nomenclature: Nomenclature, terms: NDArray[np.int64], by_category: NDArray[np.int64]) -> Figures:
+    """The columns ``OF_CODE``.
+
+    Args:
+        terms: number of clinicians' terms of each code.
+        by_category: the same for its category.
+    """
+    defaults = {nomenclature.default_leaf(name[:3]) for name in nomenclature if name[:3] in nomenclature}
     rows = []
     for name, code in nomenclature.items():
         care, state = name[:2] in ("Z4", "Z5"), name[:2] in ("Z8", "Z9")
@@ -59,60 +109,46 @@ def fixed(nomenclature: Nomenclature) -> Figures:
                 name[0] == "R",
                 name[0] in "VWXY",
                 name.startswith("F17"),
+                name[0] == "O",
+                name[0] == "P",
+                name[0] == "Q",
+                name[0] in "ST",
                 code.type is not MCO.FREE,
+                code.type is MCO.FORBIDDEN,
+                code.retired,
                 code.label.startswith("Autre"),
+                "sans précision" in code.label or "non précisé" in code.label,
                 len(name) > 4,
+                name in defaults,
             )
         )
-    return np.array(rows, dtype=np.float32)
-
-
-def figures(own: Figures, whole: Figures, parts: Sequence[Figures], lengths: Sequence[int]) -> Figures:
-    """One row a code, in the order of the table.
-
-    Args:
-        own: columns of the codes alone, from ``fixed``.
-        whole: score of the passage with each code.
-        parts: scores of each part, in the order of the text; none for a passage of one part.
-        lengths: words of each part.
-    """
-    out = np.empty((len(whole), len(NAMES)), np.float32, order="F")
-    parts, lengths = (parts, lengths) if parts else ([whole], [1])
-    out[:, 0] = whole
-    out[:, 1] = np.maximum.reduce(parts)
-    out[:, 2] = parts[0]
-    out[:, 3] = np.maximum.reduce([part * LATE**place for place, part in enumerate(parts)])
-    out[:, 4] = sum(part * length for part, length in zip(parts, lengths, strict=True)) / sum(lengths)
-    out[:, FROM_PASSAGE:] = own
-    return out
+    return np.column_stack([np.array(rows, np.float32), np.log1p(terms), np.log1p(by_category)]).astype(
+        np.float32
+    )
 
 
 @cache
-def _weights() -> dict[str, NDArray[np.float32]]:
+def weights(model: str) -> dict[str, NDArray[np.float32]]:
+    """Arrays of ``ranking`` or ``attested``, by name."""
     stored = json.loads(files(__package__).joinpath("data", "ranking.json").read_text(encoding="utf-8"))
-    return {name: np.array(values, dtype=np.float32) for name, values in stored["weights"].items()}
+    return {name: np.array(values, dtype=np.float32) for name, values in stored[model].items()}
 
 
-def weights(model: str) -> NDArray[np.float32]:
-    """Weights of ``ranking`` or ``attested``, the constant last."""
-    return _weights()[model]
+def perceptron(rows: Figures, model: str) -> Figures:
+    """One logit a row: a hidden layer of rectified units, and the columns themselves."""
+    learned = weights(model)
+    scaled = (rows - learned["mean"]) / learned["scale"]
+    hidden = np.maximum(scaled @ learned["inner"] + learned["bias"], 0)
+    return np.asarray(
+        hidden @ learned["outer"] + scaled @ learned["straight"] + learned["last"], dtype=np.float32
+    )
 
 
 def total(rows: Figures) -> Figures:
-    """The higher the likelier; minus infinity for a code that no word of the passage touches."""
-    learned = weights("ranking")
-    out = np.full(len(rows), learned[-1], np.float32)
-    for column, weight in enumerate(learned[:-1]):  # columns are contiguous: faster than a product
-        out += weight * rows[:, column]
-    out[rows[:, 1] <= 0] = -np.inf
-    return out
-
-
-def likeness(rows: Figures) -> Figures:
-    """``total`` brought between 0 and 1."""
-    return np.asarray(1 / (1 + np.exp(-total(rows))), dtype=np.float32)
+    """One logit a candidate of columns ``NAMES``: the higher the likelier beside the other candidates."""
+    return perceptron(rows, "ranking")
 
 
 def forget() -> None:
     """Read the weights again next time; for the training script."""
-    _weights.cache_clear()
+    weights.cache_clear()

@@ -18,8 +18,10 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
@@ -29,6 +31,7 @@ from numpy.typing import NDArray
 from partages.terminologies import cim10, kept, ranking, words
 from partages.terminologies.cim10 import MCO, Hit, Nomenclature
 from partages.terminologies.postings import Postings
+from partages.terminologies.sites import Sites
 
 Scores = NDArray[np.float32]
 
@@ -66,6 +69,15 @@ LONGEST = 20_000
 """Characters of a passage that are read; one mention of a diagnosis is never that long."""
 MOST_PARTS = 24
 """Parts of a passage that are also searched one by one."""
+PART_SHARE, HELD_SHARE = 0.5, 0.3
+"""Weight of the best part, and of the words that the code's phrases hold together, beside the whole passage,
+in what is near."""
+LOOKED_AT = (250, 150, 100)
+"""Candidates taken by nearness, by the whole passage, by the best part."""
+NEAREST_CATEGORIES, MOST_KIN = 5, 100
+"""Categories whose usable codes are all candidates, and how many codes of each."""
+LEAST = 1e-12
+"""Score under which codes are ordered by resemblance alone."""
 
 
 def grams(tokens: Iterable[str]) -> list[str]:
@@ -78,6 +90,11 @@ def grams(tokens: Iterable[str]) -> list[str]:
     return out
 
 
+def neighbours(tokens: Sequence[str]) -> list[str]:
+    """Pairs of words that follow each other, whatever their order."""
+    return ["_".join(sorted(pair)) for pair in pairwise(tokens)]
+
+
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """A way to say a code. ``factor`` multiplies its score."""
@@ -87,6 +104,52 @@ class Phrase:
     factor: float
     clinical: bool = False
     """A clinician's term, not an official label."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """One value a phrase: the score, its parts, and the share of its neighbouring words found as such."""
+
+    total: Scores
+    cosine: Scores
+    covered: Scores
+    near: Scores
+    asked: Scores
+    pairs: Scores
+
+    def columns(self) -> tuple[Scores, ...]:
+        return self.total, self.cosine, self.covered, self.near, self.pairs
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a passage says of each code.
+
+    Attributes:
+        numbers: the candidate codes, in the order of the table.
+        rows: their figures, columns ``ranking.NAMES``.
+        near: resemblance of every code, candidates or not.
+    """
+
+    numbers: NDArray[np.int64]
+    rows: ranking.Figures
+    near: Scores
+
+    @cached_property
+    def total(self) -> Scores:
+        """One logit a candidate."""
+        return ranking.total(self.rows)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """From 0 to 1 for every code: the share of each candidate, and the others below them by
+        resemblance."""
+        share = np.exp(self.total - self.total.max()).astype(np.float64)
+        near = self.near[self.numbers]
+        share = np.where(near > 0, share / share.sum() + LEAST + near * LEAST / 4, 0)
+        out = self.near * np.float32(LEAST / 4)  # ``near`` is at most 3
+        out[self.numbers] = share
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +229,12 @@ def _forms(label: str) -> set[tuple[str, ...]]:
     return {tokens for text in texts if (tokens := tuple(words.canonical(words.cut(text))))}
 
 
+def _groups(keys: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each run of equal keys begins, and the run of each place."""
+    changes = np.array([True, *(first != second for first, second in pairwise(keys))])
+    return np.flatnonzero(changes), np.cumsum(changes) - 1
+
+
 class Index:
     """The searchable nomenclature. Building it takes some seconds; ``index`` keeps it in a file."""
 
@@ -179,6 +248,12 @@ class Index:
         self.weights = weights
         self.names = list(nomenclature)
         self.numbers = {name: i for i, name in enumerate(self.names)}
+        self._categories: dict[str, tuple[int, int]] = {}
+        for number, name in enumerate(self.names):
+            first, _ = self._categories.get(name[:3], (number, number))
+            self._categories[name[:3]] = (first, number + 1)
+        self._category_starts, self._category_of = _groups([name[:3] for name in self.names])
+        self._subcategory_starts, self._subcategory_of = _groups([name[:4] for name in self.names])
         if stored is None:
             phrases = sorted(self._phrases(), key=lambda phrase: phrase.code)
             self._codes = np.array([p.code for p in phrases], dtype=np.int32)
@@ -190,6 +265,10 @@ class Index:
                 [() if self._is_accident(self.names[p.code]) else grams(p.tokens) for p in phrases],
                 COMMONEST,
             )
+            self.by_pairs = Postings.build([neighbours(tokens) for tokens in self._phrase_tokens])
+            self.by_code = Postings.build(self._together([p.code for p in phrases], len(self.names)))
+            categories = [self._category_of[p.code] for p in phrases]
+            self.by_category = Postings.build(self._together(categories, len(self._categories)))
         else:
             self._codes = stored["codes"].astype(np.int32)
             self._factor = stored["factor"].astype(np.float32)
@@ -198,13 +277,21 @@ class Index:
             self._phrase_tokens = [tuple(line.split()) for line in lines]
             self.by_words = Postings.from_arrays(stored, "words")
             self.by_grams = Postings.from_arrays(stored, "grams")
+            self.by_pairs = Postings.from_arrays(stored, "pairs")
+            self.by_code = Postings.from_arrays(stored, "code")
+            self.by_category = Postings.from_arrays(stored, "category")
         self._first = np.flatnonzero(np.diff(self._codes, prepend=-1))
         self._present = self._codes[self._first]
-        self._fixed = ranking.fixed(nomenclature)
-        self._categories: dict[str, tuple[int, int]] = {}
-        for number, name in enumerate(self.names):
-            first, _ = self._categories.get(name[:3], (number, number))
-            self._categories[name[:3]] = (first, number + 1)
+        self._mass = np.bincount(
+            self.by_words.rows, np.repeat(self.by_words.idf, np.diff(self.by_words.start)), len(self._codes)
+        ).astype(np.float32)
+        self._lengths = np.array([len(tokens) for tokens in self._phrase_tokens], dtype=np.float32)
+        terms = np.bincount(self._codes[self._clinical], minlength=len(self.names))
+        self._fixed = ranking.fixed(
+            nomenclature, terms, np.add.reduceat(terms, self._category_starts)[self._category_of]
+        )
+        self._free = np.array([nomenclature[name].type is MCO.FREE for name in self.names])
+        self._sites = Sites(nomenclature)
         self.speller = words.Speller(self.by_words.ids)
         demand, self._demanders = _demands(self._phrase_tokens)
         self._asked = self._factor * np.exp(demand)
@@ -220,7 +307,17 @@ class Index:
             "tokens": np.frombuffer(lines.encode(), dtype=np.uint8),
             **self.by_words.arrays("words"),
             **self.by_grams.arrays("grams"),
+            **self.by_pairs.arrays("pairs"),
+            **self.by_code.arrays("code"),
+            **self.by_category.arrays("category"),
         }
+
+    def _together(self, groups: Iterable[int], count: int) -> list[list[str]]:
+        """The different words of the phrases of each group."""
+        held: list[dict[str, None]] = [{} for _ in range(count)]
+        for group, tokens in zip(groups, self._phrase_tokens, strict=True):
+            held[group].update(dict.fromkeys(tokens))
+        return [list(tokens) for tokens in held]
 
     def _is_accident(self, name: str) -> bool:
         return name[0] in "VWXY" and self.nomenclature[name].type is MCO.EXTERNAL_CAUSE and len(name) > 4
@@ -268,11 +365,50 @@ class Index:
         expanded = words.expand(words.without_denied(text))
         return [self.speller.correct(word) for word in words.canonical(expanded)]
 
-    def _by_phrase(self, tokens: Sequence[str], by_letters: bool = True) -> tuple[Scores, Scores]:
-        """Score of each phrase, and share of each that the passage covers.
+    def _by_code(self, by_phrase: Scores) -> Scores:
+        out = np.zeros(len(self.names), np.float32)
+        out[self._present] = np.maximum.reduceat(by_phrase, self._first)
+        return out
+
+    def category(self, number: int) -> tuple[int, int]:
+        """Where the category of a code begins and ends in the table."""
+        start, stop = self._categories[self.names[number][:3]]
+        return start, stop
+
+    def read(self, text: str, also: Sequence[int] = (), without: NDArray[np.int64] | None = None) -> Reading:
+        """Compare a passage with the whole nomenclature, then rank the nearest codes by learned weights.
 
         Args:
-            by_letters: compare 2-4-grams too; else words count for them, at half the cost.
+            also: numbers of codes to rank even if they are not near.
+            without: phrases to do without, so that the weights are learned on terms the index does not hold.
+        """
+        text = text[:LONGEST]
+        tokens = self.tokens(text)
+        parts = dict.fromkeys(tuple(self.tokens(part)) for part in _CUT.split(words.without_denied(text)))
+        apart = [part for part in parts if part and len(part) < len(tokens)][:MOST_PARTS]
+        compared = self._compare(tokens)
+        by_part = [self._compare(part, by_letters=False).total for part in apart]
+        held = self.by_code.held(tokens)
+        kin = self.by_category.held(tokens)
+        if without is not None:
+            for phrases in (*compared.columns(), *by_part):
+                phrases[without] = 0
+            self._withhold(held, kin, tokens, without)
+        whole = self._by_code(compared.total)
+        scores = [self._by_code(part) for part in by_part] or [whole]
+        best_part = np.maximum.reduce(scores)
+        near = whole + PART_SHARE * best_part + HELD_SHARE * (held + kin[self._category_of])
+        numbers = self._candidates(near, whole, best_part, also)
+        rows = self._rows(numbers, text, tokens, compared, whole, scores, [len(p) for p in apart] or [1])
+        rows[:, ranking.NAMES.index("held_by_code")] = held[numbers]
+        rows[:, ranking.NAMES.index("held_by_category")] = kin[self._category_of[numbers]]
+        return Reading(numbers, rows, near)
+
+    def _compare(self, tokens: Sequence[str], by_letters: bool = True) -> Compared:
+        """Each phrase against some words.
+
+        Args:
+            by_letters: compare 2-4-grams and neighbours too; else words count for letters, at half the cost.
         """
         w = self.weights
         cosine, covered = self.by_words.scores(tokens)
@@ -285,32 +421,116 @@ class Index:
         for said, denied, holding in self._against:
             if said in tokens and denied not in tokens:
                 asked[holding] *= OPPOSITE
-        return total * asked, covered
+        pairs = self.by_pairs.scores(neighbours(tokens))[1] if by_letters else cosine
+        return Compared(total * asked, cosine, covered, near, asked, pairs)
 
-    def _score(self, tokens: Sequence[str], by_letters: bool = True) -> Scores:
-        total, _ = self._by_phrase(tokens, by_letters)
-        by_code = np.zeros(len(self.names), np.float32)
-        by_code[self._present] = np.maximum.reduceat(total, self._first)
-        return by_code
+    def _candidates(
+        self, near: Scores, whole: Scores, best_part: Scores, also: Sequence[int]
+    ) -> NDArray[np.int64]:
+        """Codes worth a closer look: the nearest three ways, and the usable codes of the nearest
+        categories."""
+        first = [
+            np.argpartition(-scores, count)[:count]
+            for scores, count in zip((near, whole, best_part), LOOKED_AT, strict=True)
+        ]
+        best = np.argsort(-near[first[0]], kind="stable")
+        kin: list[NDArray[np.int64]] = []
+        seen: set[int] = set()
+        for number in first[0][best]:
+            category = int(self._category_of[number])
+            if category not in seen:
+                seen.add(category)
+                start, stop = self.category(int(number))
+                inside = np.arange(start, stop)
+                kin.append(inside[self._free[start:stop]][:MOST_KIN])
+            if len(seen) == NEAREST_CATEGORIES:
+                break
+        return np.unique(np.concatenate([*first, *kin, np.array(also, dtype=np.int64)]))
 
-    def category(self, number: int) -> tuple[int, int]:
-        """Where the category of a code begins and ends in the table."""
-        start, stop = self._categories[self.names[number][:3]]
-        return start, stop
+    def _rows(
+        self,
+        numbers: NDArray[np.int64],
+        text: str,
+        tokens: Sequence[str],
+        compared: Compared,
+        whole: Scores,
+        scores: Sequence[Scores],
+        lengths: Sequence[int],
+    ) -> ranking.Figures:
+        """Columns ``ranking.NAMES`` of some codes."""
+        chosen = np.zeros(len(self.names), bool)
+        chosen[numbers] = True
+        phrases = np.flatnonzero(chosen[self._codes])
+        order = phrases[np.lexsort((-compared.total[phrases], self._codes[phrases]))]
+        nearest = order[np.flatnonzero(np.diff(self._codes[order], prepend=-1))]
+        place = np.full(len(self.names), -1)
+        place[self._codes[nearest]] = nearest
+        phrase = place[numbers]
+        there = phrase >= 0
+        columns: dict[str, Scores] = {}
+        for name, values in (
+            ("words", compared.cosine),
+            ("covered", compared.covered),
+            ("letters", compared.near),
+            ("asked", compared.asked),
+            ("pairs", compared.pairs),
+            ("one_word", self._lengths == 1),
+            ("length", self._lengths),
+            ("clinical", self._clinical),
+            ("mass", self._mass * compared.covered),
+        ):
+            columns[name] = np.where(there, values[phrase], 0)
+        columns["length"] = np.log1p(columns["length"])
+        columns["mass"] = np.log1p(columns["mass"])
+        at = np.stack([part[numbers] for part in scores])
+        columns["whole"] = whole[numbers]
+        columns["best_part"] = at.max(axis=0)
+        columns["first_part"] = at[0]
+        columns["early_part"] = (at * ranking.LATE ** np.arange(len(at))[:, None]).max(axis=0)
+        columns["shared_parts"] = (at * np.array(lengths)[:, None]).sum(axis=0) / sum(lengths)
+        best_part = np.maximum.reduce(scores)
+        columns["category_whole"] = np.maximum.reduceat(whole, self._category_starts)[
+            self._category_of[numbers]
+        ]
+        columns["category_part"] = np.maximum.reduceat(best_part, self._category_starts)[
+            self._category_of[numbers]
+        ]
+        columns["subcategory_whole"] = np.maximum.reduceat(whole, self._subcategory_starts)[
+            self._subcategory_of[numbers]
+        ]
+        columns["behind_category"] = columns["category_whole"] - columns["whole"]
+        columns["behind_best"] = whole.max() - columns["whole"]
+        columns["behind_best_part"] = best_part.max() - columns["best_part"]
+        columns["site"] = self._sites.agreement(text, numbers)
+        columns["passage_length"] = np.full(len(numbers), math.log1p(len(tokens)))
+        columns["best_whole"] = np.full(len(numbers), whole.max())
+        out = np.zeros((len(numbers), len(ranking.NAMES)), np.float32)
+        for column, name in enumerate(ranking.FROM_PASSAGE):
+            if name in columns:
+                out[:, column] = columns[name]
+        out[:, len(ranking.FROM_PASSAGE) :] = self._fixed[numbers]
+        return out
 
-    def figures(self, text: str) -> ranking.Figures:
-        """What a passage has in common with each code; see ``partages.terminologies.ranking``."""
-        text = text[:LONGEST]
-        tokens = self.tokens(text)
-        parts = dict.fromkeys(tuple(self.tokens(part)) for part in _CUT.split(words.without_denied(text)))
-        apart = [part for part in parts if part and len(part) < len(tokens)][:MOST_PARTS]
-        whole = self._score(tokens)
-        scores = [self._score(part, by_letters=False) for part in apart]
-        return ranking.figures(self._fixed, whole, scores, [len(part) for part in apart])
+    def _withhold(self, held: Scores, kin: Scores, tokens: Sequence[str], without: NDArray[np.int64]) -> None:
+        """Take from what codes and categories hold of a passage the words that only some phrases give
+        them."""
+        gone = set(without.tolist())
+        said = set(tokens)
+        for number in {int(n) for n in self._codes[without]}:
+            first, last = np.searchsorted(self._codes, [number, number + 1])
+            kept = said & self._words_of(first, last, gone)
+            held[number] = self.by_code.held_by(kept, tokens)
+            start, stop = self.category(number)
+            first, last = np.searchsorted(self._codes, [start, stop])
+            kept = said & self._words_of(first, last, gone)
+            kin[self._category_of[number]] = self.by_category.held_by(kept, tokens)
+
+    def _words_of(self, first: int, last: int, gone: set[int]) -> set[str]:
+        return {token for i in range(first, last) if i not in gone for token in self._phrase_tokens[i]}
 
     def scores(self, text: str) -> Scores:
-        """How near a passage is to each code, in the order of the table, from 0 to 1."""
-        return ranking.likeness(self.figures(text))
+        """How likely a passage means each code, in the order of the table, from 0 to 1."""
+        return self.read(text).scores
 
     def covered(self, tokens: Sequence[str]) -> float:
         """The largest share of any phrase that a passage holds: much cheaper than ``match``."""
@@ -318,7 +538,8 @@ class Index:
 
     def match(self, tokens: Sequence[str], top: int) -> list[Match]:
         """The phrases nearest to a short passage, best first, one a code."""
-        total, covered = self._by_phrase(tokens)
+        compared = self._compare(tokens)
+        total, covered = compared.total, compared.covered
         count = min(4 * top, len(total))
         chosen = np.argpartition(-total, count - 1)[:count]
         ordered = chosen[np.lexsort((chosen, -total[chosen]))]
@@ -340,7 +561,7 @@ class Index:
         top = min(top, len(scores))
         chosen = np.argpartition(-scores, top - 1)[:top] if top < len(scores) else np.arange(len(scores))
         ordered = chosen[np.lexsort((chosen, -scores[chosen]))]
-        return [Hit(self.names[i], round(float(min(1, scores[i])), 4)) for i in ordered]
+        return [Hit(self.names[i], float(f"{min(1.0, float(scores[i])):.4g}")) for i in ordered]
 
 
 def fingerprint() -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from partages import context
 from partages.context import Context
 from partages.documents import Document
-from partages.terminologies import ranking, words
+from partages.terminologies import words
 from partages.terminologies.cim10 import MCO, Code, Nomenclature
 from partages.terminologies.search import Index, Match, index
 from partages.usecases.base import Evidence
@@ -62,13 +62,13 @@ def code(document: Document, options: Options, folder: Path | None = None) -> Co
 
 def _rank(document: Document, options: Options, searched: Index) -> CodeResult:
     asked = searched.nomenclature.lookup(options.code) if options.code else None
-    rows = searched.figures(document.text)
-    hits = searched.rank(ranking.likeness(rows), options.top)
+    reading = searched.read(document.text, [searched.numbers[asked.code]] if asked else [])
+    hits = searched.rank(reading.scores, options.top)
     return CodeResult(
         id=document.id,
         codes=[_proposal(searched.nomenclature, hit.code, None, hit.score, []) for hit in hits],
         flags=[] if asked is None else _about(asked),
-        attested=None if asked is None else attested(searched, rows, asked.code),
+        attested=None if asked is None else attested(searched, reading, asked.code),
     )
 
 

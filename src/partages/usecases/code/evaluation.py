@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from partages.terminologies import ranking
 from partages.terminologies.cim10 import MCO
-from partages.terminologies.search import Index, index
+from partages.terminologies.search import Index, Scores, index
 from partages.usecases.code.attestation import measures, probability
 
 RANKS = (1, 5, 10, 50)
@@ -83,10 +82,10 @@ def siblings(searched: Index, name: str) -> list[str]:
     ][:SIBLINGS]
 
 
-def hard(searched: Index, rows: ranking.Figures, name: str) -> list[str]:
-    """Wrong codes that are hard to tell from the right one, for a passage whose figures are given."""
+def hard(searched: Index, scores: Scores, name: str) -> list[str]:
+    """Wrong codes that are hard to tell from the right one, for a passage whose scores are given."""
     above = {name, *searched.nomenclature[name].parents}
-    first = [hit.code for hit in searched.rank(ranking.likeness(rows), 2 * SIBLINGS)]
+    first = [hit.code for hit in searched.rank(scores, 2 * SIBLINGS)]
     return list(
         dict.fromkeys(
             [*siblings(searched, name), *(code for code in first if code not in above)][: 2 * SIBLINGS]
@@ -96,21 +95,20 @@ def hard(searched: Index, rows: ranking.Figures, name: str) -> list[str]:
 
 def evaluate(searched: Index, cases: Sequence[Case]) -> Figures:
     """Ranks, and attestation of the right code, of the other passages' codes, and of codes hard to tell apart."""
-    learned = ranking.weights("attested")
     others = sorted({case.code for case in cases})
     found: list[int] = []
     sides: dict[str, list[float]] = {"right": [], "easy": [], "hard": []}
     for case in cases:
-        rows = searched.figures(case.passage)
-        scores = ranking.likeness(rows)
+        scores = searched.scores(case.passage)
         found.append(int((scores >= scores[searched.numbers[case.code]]).sum()))
         for side, names in (
             ("right", [case.code]),
             ("easy", [other for other in others if other[:3] != case.code[:3]]),
-            ("hard", hard(searched, rows, case.code)),
+            ("hard", hard(searched, scores, case.code)),
         ):
-            measured = measures(searched, rows, [searched.numbers[name] for name in names])
-            sides[side] += probability(measured, learned).tolist()
+            numbers = [searched.numbers[name] for name in names]
+            reading = searched.read(case.passage, numbers)
+            sides[side] += probability(measures(searched, reading, numbers)).tolist()
     hits = {n: sum(rank <= n for rank in found) / len(found) for n in RANKS}
     pairs = [(value, side == "right") for side, values in sides.items() for value in values]
     return Figures(
