@@ -45,6 +45,25 @@ def judge(stay: dict[str, Any], principal: str, associated: list[str]) -> dict[s
     }
 
 
+def is_right(stay: dict[str, Any], name: str, role: str | None) -> bool:
+    """Whether a proposal is one that the author admits: the exact code for a DP, three characters for a DAS."""
+    if role == "DP":
+        return any(name.startswith(principal) for principal in stay["dp"])
+    return name[:3] in {known[:3] for known in stay["dp"] + stay["das"] + stay["allowed"]}
+
+
+def reliability(pairs: list[tuple[float, bool]], steps: int = 5) -> str:
+    """By slice of score: mean score, share right, proposals."""
+    cells = []
+    for step in range(steps):
+        inside = [(s, r) for s, r in pairs if step / steps <= s < (step + 1) / steps or (step == steps - 1 and s == 1)]
+        if inside:
+            said = sum(s for s, _ in inside) / len(inside)
+            right = sum(r for _, r in inside) / len(inside)
+            cells.append(f"said {said:.2f}, right {right:.2f} ({len(inside)})")
+    return "; ".join(cells)
+
+
 def show(name: str, judged: list[dict[str, tuple[int, int]]]) -> None:
     """Print one line, intervals included."""
     draw = random.Random(0)
@@ -69,10 +88,12 @@ def main() -> None:
     nomenclature = index().nomenclature
     print("| | stays | DP exact | DP, 3 characters | DAS found | DAS right |")
     print("| --- | --- | --- | --- | --- | --- |")
+    reliable: list[str] = []
     for split in ("dev", "held-out", "long-dev", "long-held-out"):
-        ours, heaviest = [], []
+        ours, heaviest, scored = [], [], []
         for stay in read(split):
             found = code(Document(stay["id"], stay["text"]), Options(ccam=stay.get("ccam", []))).codes
+            scored += [(p.score, is_right(stay, p.code, p.role)) for p in found]
             principal = next((p.code for p in found if p.role == "DP"), "")
             ours.append(judge(stay, principal, [p.code for p in found if p.role == "DAS"]))
             free = [p for p in found if nomenclature[p.code].type is MCO.FREE]
@@ -82,7 +103,9 @@ def main() -> None:
             if errors and split in ("dev", "long-dev"):
                 print(f"{stay['id']}: {principal} for {stay['dp']}; DAS {others} for {stay['das']}")
         show(f"{split}, partages", ours)
+        reliable.append(f"{split}: {reliability(scored)}")
         show(f"{split}, heaviest mention", heaviest)
+    print("\nReliability of the scores of proposals:\n" + "\n".join(reliable))
 
 
 if __name__ == "__main__":

@@ -323,7 +323,7 @@ def main() -> None:
     model = fit([*made, *real], SEED)
     table("learned, on itself", [rank(g, totals(model, g)) for g in real])
     write({"columns": ranking.NAMES, "ranking": model.stored()})
-    write({"attested": fit_attested(searched, asked.clauses // 5).stored()})
+    write({"attested": fit_attested(searched, asked.clauses // 10).stored()})
 
 
 def fit_attested(searched: Index, count: int) -> Ranker:

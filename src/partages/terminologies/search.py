@@ -536,6 +536,14 @@ class Index:
         """The largest share of any phrase that a passage holds: much cheaper than ``match``."""
         return float(self.by_words.scores(tokens)[1].max())
 
+    def share(self, word: str, name: str) -> float:
+        """Share of the phrases holding a word that are of the chapter (first letter) of a code."""
+        at = self.by_words.ids.get(word)
+        if at is None:
+            return 0.0
+        codes = self._codes[self.by_words.rows[self.by_words.start[at] : self.by_words.start[at + 1]]]
+        return sum(self.names[code][0] == name[0] for code in codes) / len(codes)
+
     def match(self, tokens: Sequence[str], top: int) -> list[Match]:
         """The phrases nearest to a short passage, best first, one a code."""
         compared = self._compare(tokens)

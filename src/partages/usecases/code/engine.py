@@ -15,11 +15,11 @@ from partages.terminologies import words
 from partages.terminologies.cim10 import MCO, Code, Nomenclature
 from partages.terminologies.search import Index, Match, index
 from partages.usecases.base import Evidence
-from partages.usecases.code import precision
+from partages.usecases.code import persons, precision
 from partages.usecases.code.acts import disagreement, read_acts
 from partages.usecases.code.attestation import attested
 from partages.usecases.code.passages import passages
-from partages.usecases.code.roles import rank
+from partages.usecases.code.roles import Ranked, rank
 from partages.usecases.code.rules import Mention, listed
 from partages.usecases.code.schema import (
     Alternative,
@@ -42,6 +42,11 @@ CONSIDERED = 4
 """Codes looked at for one passage: the one proposed, and its alternatives."""
 MIN_COVERED = 0.9
 """Share of a phrase (weighted by IDF) that a passage must hold."""
+OWN_WORD = 0.25
+"""Share of a word's phrases that must be of the chapter of a code for the word alone to name it in a report:
+"appendicite" does, "occlusion" (of an artery, of the bowel, of a tube) does not."""
+SHORT_WORD = 3
+"""Letters up to which a word alone must be written in capitals to name a code."""
 
 
 def code(document: Document, options: Options, folder: Path | None = None) -> CodeResult:
@@ -81,18 +86,35 @@ def _about(asked: Code) -> list[str]:
     return []
 
 
-def _propose(document: Document, options: Options, searched: Index) -> CodeResult:
+def ranked(document: Document, options: Options, folder: Path | None = None) -> list[Ranked]:
+    """Proposals of a report with what their score is computed from."""
     acts = read_acts([*options.acts, *options.ccam])
-    mentions = _mentions(document.text, searched)
-    contexts = context.qualify(document.text, [(m.start, m.end) for m in mentions])
+    searched = index(folder)
+    kept, _ = _sorted(document.text, _mentions(document.text, searched))
+    return rank(kept, searched.nomenclature, document.text, acts)
+
+
+def _sorted(
+    text: str, mentions: Sequence[Mention]
+) -> tuple[list[tuple[Mention, Context]], list[tuple[Mention, Reason]]]:
+    """Mentions that count, and those that do not with the reason."""
+    contexts = context.qualify(text, [(m.start, m.end) for m in mentions])
+    patient = persons.read(text)
     kept: list[tuple[Mention, Context]] = []
     refused: list[tuple[Mention, Reason]] = []
     for mention, said in zip(mentions, contexts, strict=True):
-        reason = _reason(mention, said)
+        reason = _reason(mention, said) or persons.excluded(mention.code, patient)
         if reason is None:
             kept.append((mention, said))
         else:
             refused.append((mention, reason))
+    return kept, refused
+
+
+def _propose(document: Document, options: Options, searched: Index) -> CodeResult:
+    acts = read_acts([*options.acts, *options.ccam])
+    mentions = _mentions(document.text, searched)
+    kept, refused = _sorted(document.text, mentions)
     proposals = [
         _proposal(
             searched.nomenclature,
@@ -172,6 +194,8 @@ def _mentions(text: str, searched: Index) -> list[Mention]:
                     [i for i in near if words_of[i] <= held or found[i].code[:3] == match.code[:3]]
                 ):
                     del found[i], words_of[i]
+            if _is_small(match, piece):
+                continue
             start, end = _tighten(piece, match, searched)
             words_of.append(held)
             found.append(
@@ -193,7 +217,11 @@ def _accept(searched: Index, tokens: Sequence[str]) -> list[Match]:
     """Codes that the words of a passage name, best first; none where they name nothing surely."""
     if searched.covered(tokens) < MIN_COVERED:
         return []
-    return [match for match in searched.match(tokens, CONSIDERED) if _is_named(match, searched.nomenclature)]
+    return [
+        match
+        for match in searched.match(tokens, CONSIDERED)
+        if _is_named(match, searched.nomenclature) and not _is_ambiguous(match, searched)
+    ]
 
 
 def _is_named(match: Match, nomenclature: Nomenclature) -> bool:
@@ -207,6 +235,19 @@ def _is_named(match: Match, nomenclature: Nomenclature) -> bool:
         and match.score >= MIN_SCORE
         and match.covered >= MIN_COVERED
     )
+
+
+def _is_ambiguous(match: Match, searched: Index) -> bool:
+    """Whether the code hangs on one word that means other things elsewhere."""
+    if len(set(match.tokens)) > 1 or match.code.startswith(("R", "Z9")):
+        return False
+    return searched.share(match.tokens[0], match.code) < OWN_WORD
+
+
+def _is_small(match: Match, piece: str) -> bool:
+    """Whether the code hangs on a word of a few letters that the text does not write in capitals."""
+    word = match.tokens[0]
+    return len(set(match.tokens)) == 1 and len(word) <= SHORT_WORD and word.upper() not in piece
 
 
 def _tighten(piece: str, match: Match, searched: Index) -> tuple[int, int]:

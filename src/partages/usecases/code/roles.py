@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from partages.context import Context
 from partages.terminologies.cim10 import MCO, Nomenclature
 from partages.usecases.code import rules
+from partages.usecases.code.confidence import confidence, measures
 from partages.usecases.code.rules import Mention, Stay
 from partages.usecases.code.schema import Role
 
@@ -34,13 +35,17 @@ FULL = 1.3
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A code with its role, its score from 0 to 1, and its mentions in order."""
+    """A code with its role, how often such a proposal is right (0 to 1), and its mentions in order.
+
+    ``measures``: what the score is computed from, columns ``confidence.NAMES``.
+    """
 
     code: str
     role: Role
     score: float
     mentions: tuple[Mention, ...]
     reasons: tuple[str, ...] = ()
+    measures: tuple[float, ...] = ()
 
 
 def rank(
@@ -67,18 +72,24 @@ def rank(
     associated = [
         code
         for code in order
-        if code != principal and rules.may_associate(code, places[code], principal, text)
+        if code != principal and rules.may_associate(code, places[code], principal, text, stay)
     ]
-    return [
-        Ranked(
-            code,
-            "DP" if code == principal else "DAS",
-            round(min(1.0, weight[code] / FULL), 3),
-            tuple(mention for mention, _ in places[code]),
-            tuple(leads[code][1]) if code == principal else (),
+    out = []
+    for code in [principal, *associated] if principal else associated:
+        leading = code == principal
+        led = weight[code] * (leads[code][0] if leading else 1)
+        measured = measures(code, places[code], min(1.0, led / FULL), leading, stay)
+        out.append(
+            Ranked(
+                code,
+                "DP" if leading else "DAS",
+                round(confidence(measured), 3),
+                tuple(mention for mention, _ in places[code]),
+                tuple(leads[code][1]) if leading else (),
+                measured,
+            )
         )
-        for code in ([principal, *associated] if principal else associated)
-    ]
+    return sorted(out, key=lambda found: (found.role != "DP", -found.score))
 
 
 def _stay(places: dict[str, list[tuple[Mention, Context]]], text: str, acts: tuple[str, ...]) -> Stay:
@@ -105,6 +116,8 @@ def _stay(places: dict[str, list[tuple[Mention, Context]]], text: str, acts: tup
         reason=frozenset(m.code for m in current if m.passage.section == "reason" or _is_reason(text, m)),
         session=rules.is_session_stay(text),
         acts=acts,
+        concluded=any(m.passage.section == "conclusion" and m.code[0] not in "RZ" for m in current),
+        ambulatory=rules.is_ambulatory(text),
         purposes=frozenset(m.code for m in current if rules.is_purpose(m.code) and _is_object(text, m)),
     )
 
@@ -155,13 +168,15 @@ def _may_lead(nomenclature: Nomenclature, code: str, stay: Stay) -> bool:
         return nomenclature[code].type is not MCO.FORBIDDEN
     if code in stay.purposes and not rules.is_session(code):
         return nomenclature[code].type is MCO.FREE
+    if rules.listed(code, "asterisks.txt"):
+        return False
     return nomenclature[code].type is MCO.FREE and not (stay.disease and code[0] in "RZ")
 
 
 def _weight(code: str, found: Sequence[Mention], current: bool, disease: bool) -> float:
     best = max(mention.score * mention.passage.weight for mention in found)
     best *= 1 + REPEATED * math.log2(len(found))
-    if disease and code[0] == "R":
+    if disease and code[0] == "R" and not rules.listed(code, "lasting_symptoms.txt"):
         best *= SYMPTOM
     if code[0] == "Z":
         best *= CIRCUMSTANCE

@@ -40,6 +40,8 @@ class Stay:
         session: whether the stay is a session (chemotherapy, radiotherapy, dialysis...).
         acts: CCAM codes.
         purposes: codes of chapter XXI that the report gives as what the stay is for.
+        concluded: whether the report has a conclusion that names a disease.
+        ambulatory: whether the patient came and left the same day, by the words of the report.
     """
 
     codes: frozenset[str]
@@ -48,6 +50,8 @@ class Stay:
     session: bool
     acts: tuple[str, ...] = ()
     purposes: frozenset[str] = frozenset()
+    ambulatory: bool = False
+    concluded: bool = False
 
     @property
     def disease(self) -> bool:
@@ -154,17 +158,22 @@ def lead_factor(code: str, stay: Stay) -> tuple[float, list[str]]:
 
 
 def may_associate(
-    code: str, found: Sequence[tuple[Mention, Context]], principal: str | None, text: str
+    code: str, found: Sequence[tuple[Mention, Context]], principal: str | None, text: str, stay: Stay
 ) -> bool:
     """Whether a code is worth proposing as DAS.
 
     Guide: a symptom is not coded beside the disease it belongs to; a past operation is coded by its status
     (Z90 to Z98) where the report gives it as past, not where it tells the act of this stay; sessions,
-    rehabilitation and accompanying circumstances are no DAS of another stay.
+    rehabilitation and accompanying circumstances are no DAS of another stay. A DAS is significant where it was
+    cared for in the stay: what only the history names was not, in a stay of one day, unless its treatment is given.
     """
     if principal is None:
         return True
-    if _is_symptom(code) and principal[0] not in "RZ" and not listed(code, "lasting_symptoms.txt"):
+    if _is_symptom(code) and (principal[0] not in "RZ" or stay.disease):
+        return listed(code, "lasting_symptoms.txt")
+    if stay.ambulatory and _is_untouched(code, found, text):
+        return False
+    if stay.concluded and _is_in_passing(code, found):
         return False
     if code[0] == "Z" and not listed(code, "status.txt"):
         return False
@@ -174,6 +183,41 @@ def may_associate(
             for mention, said in found
         )
     return not (code[:3] == principal[:3] and not is_secondary(code) and code[0] not in "STEIZ")
+
+
+_TREATED = re.compile(r"\b(?:sous|traitée?|substituée?|appareillée?|équilibrée?|insulin\w+)\b", re.IGNORECASE)
+
+
+def _is_untouched(code: str, found: Sequence[tuple[Mention, Context]], text: str) -> bool:
+    """Whether a lasting disease is only part of the background of a stay of one day."""
+    if any(mention.passage.section in ("conclusion", "reason") for mention, _ in found):
+        return False
+    if listed(code, "background.txt") and not listed(code, "cared_for.txt"):
+        return True
+    past = all(said.history or mention.passage.section == "history" for mention, said in found)
+    return (
+        past
+        and not any(_TREATED.search(text, m.start, m.end + 40) for m, _ in found)
+        and code[0] not in "CDZ"
+    )
+
+
+def _is_in_passing(code: str, found: Sequence[tuple[Mention, Context]]) -> bool:
+    """Whether an affection that does not last is told in the body of the report alone, and not retained at its end."""
+    if code[0] in "RZ" or listed(code, "chronic.txt") or listed(code, "complications.txt") or "B95" <= code[:3] <= "B98":
+        return False
+    return all(mention.passage.section not in ("conclusion", "reason") for mention, _ in found)
+
+
+_AMBULATORY = re.compile(
+    r"\bambulatoire|\bUCA\b|\bhôpital de jour\b|\bHDJ\b|\bsortie (?:le (?:jour|soir) même|à H ?\+? ?\d)",
+    re.IGNORECASE,
+)
+
+
+def is_ambulatory(text: str) -> bool:
+    """Whether a report tells of a stay of one day, from its words."""
+    return _AMBULATORY.search(text) is not None
 
 
 _PAINS = ("M255", "M542", "M543", "M544", "M545", "M546", "M549", "M791", "M796", "N23", "G470", "H571")

@@ -10,7 +10,7 @@ from partages.usecases.base import Options as BaseOptions
 Role = Literal["DP", "DAS"]
 """Principal diagnosis, significant associated diagnosis (ATIH, guide méthodologique MCO)."""
 
-Reason = Literal["nié", "hypothèse", "famille", "antécédent", "symptôme"]
+Reason = Literal["nié", "hypothèse", "famille", "antécédent", "symptôme", "sexe", "âge"]
 
 
 class Options(BaseOptions):
