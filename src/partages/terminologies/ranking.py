@@ -41,6 +41,7 @@ FROM_PASSAGE = (
     "behind_best",
     "behind_best_part",
     "site",
+    "contradicted",
     "passage_length",
     "best_whole",
 )
@@ -56,7 +57,7 @@ FROM_PASSAGE = (
 - held_by_code, held_by_category: share of the passage's IDF found in any phrase of the code, of its category;
 - category_whole, category_part, subcategory_whole: best ``whole`` or ``best_part`` in the category (three
   characters) and subcategory (four); behind_*: distance to the best of the category, of all codes;
-- site: ``partages.terminologies.sites``; passage_length: logarithm of the words; best_whole: the best of all
+- site: ``partages.terminologies.sites``; contradicted: ``partages.terminologies.precision``; passage_length: logarithm of the words; best_whole: the best of all
   codes.
 """
 OF_CODE = (

@@ -28,7 +28,7 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
-from partages.terminologies import cim10, kept, ranking, words
+from partages.terminologies import cim10, kept, precision, ranking, words
 from partages.terminologies.cim10 import MCO, Hit, Nomenclature
 from partages.terminologies.postings import Postings
 from partages.terminologies.sites import Sites
@@ -502,6 +502,9 @@ class Index:
         columns["behind_best"] = whole.max() - columns["whole"]
         columns["behind_best_part"] = best_part.max() - columns["best_part"]
         columns["site"] = self._sites.agreement(text, numbers)
+        columns["contradicted"] = precision.contradicted(
+            [self.names[number] for number in numbers], text, self.nomenclature
+        )
         columns["passage_length"] = np.full(len(numbers), math.log1p(len(tokens)))
         columns["best_whole"] = np.full(len(numbers), whole.max())
         out = np.zeros((len(numbers), len(ranking.NAMES)), np.float32)

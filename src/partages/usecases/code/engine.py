@@ -11,11 +11,11 @@ from pathlib import Path
 from partages import context
 from partages.context import Context
 from partages.documents import Document
-from partages.terminologies import words
+from partages.terminologies import precision, words
 from partages.terminologies.cim10 import MCO, Code, Nomenclature
 from partages.terminologies.search import Index, Match, index
 from partages.usecases.base import Evidence
-from partages.usecases.code import persons, precision
+from partages.usecases.code import persons
 from partages.usecases.code.acts import disagreement, read_acts
 from partages.usecases.code.attestation import attested
 from partages.usecases.code.passages import passages

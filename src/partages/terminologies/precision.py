@@ -6,7 +6,11 @@ leaves the "non précisé" subdivision.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from partages.terminologies.cim10 import MCO, Nomenclature
 
@@ -25,6 +29,10 @@ _INSULIN = re.compile(
     re.IGNORECASE,
 )
 _KEPT_WITHOUT = re.compile(r"\b(?:excès calorique|excès d['’]apport|hyperphagi|suraliment)", re.IGNORECASE)
+
+
+DECIDED = ("E11", "E12", "E13", "E14", "E66", "I11", "I13", "I50", "N18")
+"""Categories with such subdivisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,14 @@ def refine(code: str, said: Figures, nomenclature: Nomenclature) -> str:
     wanted = _wanted(code, said, nomenclature)
     known = wanted in nomenclature and nomenclature[wanted].type is not MCO.FORBIDDEN
     return wanted if known else code
+
+
+def contradicted(codes: Sequence[str], text: str, nomenclature: Nomenclature) -> NDArray[np.float32]:
+    """1 for each code that the figures of a text give another subdivision, else 0."""
+    said = read(text)
+    return np.array(
+        [code.startswith(DECIDED) and refine(code, said, nomenclature) != code for code in codes], dtype=np.float32
+    )
 
 
 def _wanted(code: str, said: Figures, nomenclature: Nomenclature) -> str:
