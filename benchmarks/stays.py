@@ -56,7 +56,11 @@ def reliability(pairs: list[tuple[float, bool]], steps: int = 5) -> str:
     """By slice of score: mean score, share right, proposals."""
     cells = []
     for step in range(steps):
-        inside = [(s, r) for s, r in pairs if step / steps <= s < (step + 1) / steps or (step == steps - 1 and s == 1)]
+        inside = [
+            (s, r)
+            for s, r in pairs
+            if step / steps <= s < (step + 1) / steps or (step == steps - 1 and s == 1)
+        ]
         if inside:
             said = sum(s for s, _ in inside) / len(inside)
             right = sum(r for _, r in inside) / len(inside)

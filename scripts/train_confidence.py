@@ -2,9 +2,10 @@
 
     python scripts/train_confidence.py
 
-Logistic regression (ridge, C = 1) on every proposal of ``benchmarks/data/stays``: rules are tuned on the ``dev`` stays,
-where proposals are right too often, so these weigh a tenth. Prints the reliability on the others, five-fold
-cross-validated by stay, then writes ``src/partages/usecases/code/data/confidence.json``. Some ten seconds.
+Logistic regression (ridge, C = 1) on every proposal of ``benchmarks/data/stays``: rules are tuned on the
+``dev`` stays, where proposals are right too often, so these weigh a tenth. Prints the reliability on the
+others, five-fold cross-validated by stay, then writes ``src/partages/usecases/code/data/confidence.json``.
+Some ten seconds.
 """
 
 import importlib.util
@@ -28,7 +29,8 @@ OUT = ROOT / "src/partages/usecases/code/data/confidence.json"
 
 def _stays():  # type: ignore[no-untyped-def]
     spec = importlib.util.spec_from_file_location("stays", ROOT / "benchmarks" / "stays.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

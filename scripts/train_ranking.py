@@ -1,6 +1,6 @@
 """Train the ranker and the attestation of ``partages.terminologies.ranking``.
 
-    python scripts/train_ranking.py [--clauses 5000] [--cross]
+    python scripts/train_ranking.py [--clauses 3500] [--cross]
 
 Passages: clauses that this script makes from the terms and labels of the index (a term, what surrounds it in
 a report, other diseases beside it, misspellings, abbreviations), the phrase itself hidden from the index for
@@ -305,7 +305,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--clauses", type=int, default=5000)
+    parser.add_argument("--clauses", type=int, default=3500)
     parser.add_argument("--cross", action="store_true", help="cross-validate on the tuning halves first")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -323,7 +323,7 @@ def main() -> None:
     model = fit([*made, *real], SEED)
     table("learned, on itself", [rank(g, totals(model, g)) for g in real])
     write({"columns": ranking.NAMES, "ranking": model.stored()})
-    write({"attested": fit_attested(searched, asked.clauses // 10).stored()})
+    write({"attested": fit_attested(searched, asked.clauses * 3 // 35).stored()})
 
 
 def fit_attested(searched: Index, count: int) -> Ranker:

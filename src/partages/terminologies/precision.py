@@ -1,8 +1,8 @@
 """Subdivisions that a number or a treatment of the report decides: FEVG, BMI, glomerular filtration, insulin.
 
-ATIH's own extensions of CIM-10 ask for them (I50.-0 to I50.-9 by FEVG, E66.-3 to E66.-9 by IMC, E11.-0 and E11.-8 by insulin);
-stages of N18 by glomerular filtration are those of KDIGO 2012, as in the labels of N18. A number that the report does not give
-leaves the "non précisé" subdivision.
+ATIH's own extensions of CIM-10 ask for them (I50.-0 to I50.-9 by FEVG, E66.-3 to E66.-9 by IMC, E11.-0 and
+E11.-8 by insulin); stages of N18 by glomerular filtration are those of KDIGO 2012, as in the labels of N18.
+A number that the report does not give leaves the "non précisé" subdivision.
 """
 
 import re
@@ -24,8 +24,9 @@ _PRESERVED = re.compile(
 _BMI = re.compile(r"\b(?:IMC|BMI|indice de masse corporelle)[^\d\n]{0,15}(\d\d(?:[.,]\d)?)", re.IGNORECASE)
 _FILTRATION = re.compile(r"\b(?:DFG\w?|clairance|MDRD|CKD[- ]?EPI)[^\d\n]{0,30}(\d{1,3})\b", re.IGNORECASE)
 _INSULIN = re.compile(
-    r"\binsulino[- ]?(?:trait|requ)|\b(?:sous|par|une?) (?:pompe à )?insuline|\binsuline (?:glargine|lente|rapide|basale|asparte?|lispro"
-    r"|degludec|detemir|au long)|\b(?:Lantus|Toujeo|Tresiba|Abasaglar|Levemir|Novorapid|Humalog|Apidra|Novomix)\b",
+    r"\binsulino[- ]?(?:trait|requ)|\b(?:sous|par|une?) (?:pompe à )?insuline"
+    r"|\binsuline (?:glargine|lente|rapide|basale|asparte?|lispro|degludec|detemir|au long)"
+    r"|\b(?:Lantus|Toujeo|Tresiba|Abasaglar|Levemir|Novorapid|Humalog|Apidra|Novomix)\b",
     re.IGNORECASE,
 )
 _KEPT_WITHOUT = re.compile(r"\b(?:excès calorique|excès d['’]apport|hyperphagi|suraliment)", re.IGNORECASE)
@@ -37,7 +38,10 @@ DECIDED = ("E11", "E12", "E13", "E14", "E66", "I11", "I13", "I50", "N18")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the report says. Ejection fraction in %, BMI in kg/m², filtration in mL/min/1.73 m²; None where it is silent."""
+    """What the report says; None where it is silent.
+
+    Ejection fraction in %, BMI in kg/m², filtration in mL/min/1.73 m².
+    """
 
     ejection: float | None
     mass: float | None
@@ -73,7 +77,8 @@ def contradicted(codes: Sequence[str], text: str, nomenclature: Nomenclature) ->
     """1 for each code that the figures of a text give another subdivision, else 0."""
     said = read(text)
     return np.array(
-        [code.startswith(DECIDED) and refine(code, said, nomenclature) != code for code in codes], dtype=np.float32
+        [code.startswith(DECIDED) and refine(code, said, nomenclature) != code for code in codes],
+        dtype=np.float32,
     )
 
 

@@ -57,8 +57,8 @@ FROM_PASSAGE = (
 - held_by_code, held_by_category: share of the passage's IDF found in any phrase of the code, of its category;
 - category_whole, category_part, subcategory_whole: best ``whole`` or ``best_part`` in the category (three
   characters) and subcategory (four); behind_*: distance to the best of the category, of all codes;
-- site: ``partages.terminologies.sites``; contradicted: ``partages.terminologies.precision``; passage_length: logarithm of the words; best_whole: the best of all
-  codes.
+- site: ``partages.terminologies.sites``; contradicted: ``partages.terminologies.precision``;
+  passage_length: logarithm of the words; best_whole: the best of all codes.
 """
 OF_CODE = (
     "care",

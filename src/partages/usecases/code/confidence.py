@@ -15,7 +15,21 @@ from partages.context import Context
 from partages.usecases.code import rules
 from partages.usecases.code.rules import Mention, Stay
 
-NAMES = ("constant", "weight", "principal", "principal_weight", "retained", "past", "lasting", "symptom", "several", "ambulatory")
+NAMES = (
+    "constant",
+    "weight",
+    "principal",
+    "principal_weight",
+    "retained",
+    "past",
+    "lasting",
+    "symptom",
+    "several",
+    "ambulatory",
+)
+
+MOST_DOUBLINGS = 2.0
+"""Beyond four mentions, one more says nothing more."""
 
 
 def measures(
@@ -24,7 +38,7 @@ def measures(
     """One value for each of ``NAMES``.
 
     Args:
-        weight: of the code in its stay, from 0 to 1; for a DP, by what it leads is in the weight of the lead.
+        weight: of the code in its stay, from 0 to 1; for a DP, with the factors that make it lead.
     """
     sections = {mention.passage.section for mention, _ in found}
     return (
@@ -36,7 +50,7 @@ def measures(
         float(all(said.history or mention.passage.section == "history" for mention, said in found)),
         float(rules.listed(code, "chronic.txt")),
         float(code[0] in "RZ"),
-        math.log2(len(found)),
+        min(math.log2(len(found)), MOST_DOUBLINGS),
         float(stay.ambulatory and not principal),
     )
 

@@ -46,7 +46,7 @@ OWN_WORD = 0.25
 """Share of a word's phrases that must be of the chapter of a code for the word alone to name it in a report:
 "appendicite" does, "occlusion" (of an artery, of the bowel, of a tube) does not."""
 SHORT_WORD = 3
-"""Letters up to which a word alone must be written in capitals to name a code."""
+"""Letters up to which a word alone may be a grade or a type, not an abbreviation."""
 
 
 def code(document: Document, options: Options, folder: Path | None = None) -> CodeResult:
@@ -190,6 +190,8 @@ def _mentions(text: str, searched: Index) -> list[Mention]:
                 ]
                 if any(words_of[i] >= held or not (words_of[i] & held) for i in near) or not near:
                     continue  # one side says it all, or each says a thing of its own
+                if any(not words_of[i] <= held and found[i].code[:3] != match.code[:3] for i in near):
+                    continue  # it would take a word from what one side says whole
                 for i in reversed(
                     [i for i in near if words_of[i] <= held or found[i].code[:3] == match.code[:3]]
                 ):
@@ -245,9 +247,12 @@ def _is_ambiguous(match: Match, searched: Index) -> bool:
 
 
 def _is_small(match: Match, piece: str) -> bool:
-    """Whether the code hangs on a word of a few letters that the text does not write in capitals."""
+    """Whether the code hangs on a word of a few letters that the text writes partly in capitals ("Forrest IIa")."""
     word = match.tokens[0]
-    return len(set(match.tokens)) == 1 and len(word) <= SHORT_WORD and word.upper() not in piece
+    if len(set(match.tokens)) > 1 or len(word) > SHORT_WORD:
+        return False
+    written = [m.group() for m in words.WORD.finditer(piece) if m.group().lower() == word]
+    return bool(written) and not any(each.isupper() or each.islower() for each in written)
 
 
 def _tighten(piece: str, match: Match, searched: Index) -> tuple[int, int]:

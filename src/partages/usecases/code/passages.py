@@ -110,7 +110,8 @@ def passages(text: str) -> Iterator[Passage]:
             yield Passage(last[0], found[-1].end(), name, weight, joined=True)
         if found:
             last = (found[0].start(), found[-1].end(), len(found), name)
-        if last is not None and _HARD.search(text, end, after):
+        listed = name in LISTS and "," in text[end:after]  # "HTA, BPCO" are two diseases
+        if last is not None and (listed or _HARD.search(text, end, after)):
             last = None
         start = after
 

@@ -20,7 +20,7 @@ _NEWBORN = re.compile(
     r"nouveau[- ]?née?s?\b|\bprématur|\bà la naissance\b|\bmaternité\b|\bApgar\b|\bnourrisson|\bde vie\b",
     re.IGNORECASE,
 )
-_SPAN = re.compile(r"(?:depuis|il y a|pendant|dans|à|de|en) (?:environ |plus de )?$", re.IGNORECASE)
+_SPAN = re.compile(r"(?:depuis|il y a|pendant|dans|à|en) (?:environ |plus de )?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,27 @@ def rank(
                 measured,
             )
         )
+    out += _manifestations(out, nomenclature)
     return sorted(out, key=lambda found: (found.role != "DP", -found.score))
+
+
+_ASTERISK = re.compile(r"\(([A-Z]\d\d(?:\.\d)?)\*\)")
+
+
+def _manifestations(found: Sequence[Ranked], nomenclature: Nomenclature) -> list[Ranked]:
+    """The asterisk code of each dagger code whose label names it: "Méningite tuberculeuse (G01*)" goes with G01.
+
+    WHO, ICD-10 volume 2, 3.1.3: the dagger code (cause) is primary and the asterisk code (manifestation) is added.
+    """
+    proposed = {each.code for each in found}
+    out = []
+    for each in found:
+        for match in _ASTERISK.finditer(nomenclature[each.code].label):
+            name = match.group(1).replace(".", "")
+            if name in nomenclature and nomenclature[name].type is not MCO.FORBIDDEN and name not in proposed:
+                proposed.add(name)
+                out.append(Ranked(name, "DAS", each.score, each.mentions))
+    return out
 
 
 def _stay(places: dict[str, list[tuple[Mention, Context]]], text: str, acts: tuple[str, ...]) -> Stay:

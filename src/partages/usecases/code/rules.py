@@ -204,7 +204,12 @@ def _is_untouched(code: str, found: Sequence[tuple[Mention, Context]], text: str
 
 def _is_in_passing(code: str, found: Sequence[tuple[Mention, Context]]) -> bool:
     """Whether an affection that does not last is told in the body of the report alone, and not retained at its end."""
-    if code[0] in "RZ" or listed(code, "chronic.txt") or listed(code, "complications.txt") or "B95" <= code[:3] <= "B98":
+    if (
+        code[0] in "RZ"
+        or listed(code, "chronic.txt")
+        or listed(code, "complications.txt")
+        or "B95" <= code[:3] <= "B98"
+    ):
         return False
     return all(mention.passage.section not in ("conclusion", "reason") for mention, _ in found)
 
