@@ -11,7 +11,7 @@ from partages.evaluation.annotation_commands import (
     corrections_command,
     preannotate_command,
 )
-from partages.evaluation.console import FILE, FORMAT, dump, line, percent, read_json, write
+from partages.evaluation.console import FILE, FORMAT, dump, line, p_value, percent, read_json, write
 from partages.evaluation.model_commands import metric_line, model_command, tasks_command
 from partages.evaluation.site_commands import site
 
@@ -151,7 +151,7 @@ def compare_command(first: Path, second: Path, report: Path | None, output_forma
 def _mcnemar(found: dict[str, Any]) -> str:
     return (
         f"  McNemar : {found['only_first']} documents justes dans A seul, "
-        f"{found['only_second']} dans B seul, p = {found['p']:.4f}".replace(".", ",")
+        f"{found['only_second']} dans B seul, {p_value(found['p'])}"
     )
 
 

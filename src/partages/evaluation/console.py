@@ -63,3 +63,8 @@ def percent(value: float | None) -> str:
 def line(name: str, estimate: Mapping[str, float | None]) -> str:
     bounds = f" [{percent(estimate['low'])} ; {percent(estimate['high'])}]"
     return f"  {name:<42} {percent(estimate['value']):>7} %" + (bounds if estimate["low"] is not None else "")
+
+
+def p_value(value: float) -> str:
+    """``p = 0,0312``, or ``p < 0,0001``."""
+    return "p < 0,0001" if value < 0.0001 else f"p = {value:.4f}".replace(".", ",")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from partages.evaluation.console import NOT_SHARES
+from partages.evaluation.console import NOT_SHARES, p_value
 from partages.evaluation.kinds import Kind, kind_of
 from partages.evaluation.robustness import KINDS as ALTERATIONS
 
@@ -116,9 +116,7 @@ def page(results: Sequence[Mapping[str, Any]], comparison: Mapping[str, Any] | N
             found = comparison["mcnemar"]
             parts.append(
                 f"<p>McNemar exact : {found['only_first']} documents justes dans le premier seul, "
-                f"{found['only_second']} dans le second seul, p = "
-                + f"{found['p']:.4f}".replace(".", ",")
-                + ".</p>"
+                f"{found['only_second']} dans le second seul, {p_value(found['p'])}" + ".</p>"
             )
     for result in results:
         parts += _one(result)
@@ -314,6 +312,10 @@ METRICS = {
 }
 
 
+def _rank(value: float | None, better: int) -> float:
+    return math.inf if value is None else better * value
+
+
 def models_page(results: Sequence[Mapping[str, Any]]) -> str:
     """The report of one language model, or of several with their leaderboard, task by task."""
     parts = []
@@ -338,8 +340,9 @@ def models_page(results: Sequence[Mapping[str, Any]]) -> str:
             )
         for metric in entry["figures"]:
             better = -1 if entry["higher_is_better"][metric] else 1
-            rows = [(r["model"], r["tasks"][name]["figures"][metric]) for r in having]
-            rows.sort(key=lambda row: math.inf if row[1]["value"] is None else better * row[1]["value"])
+            ordered = [(r["model"], r["tasks"][name]) for r in having]
+            ordered.sort(key=lambda run: _rank(run[1]["figures"][metric]["value"], better))
+            rows = [(model, run["figures"][metric]) for model, run in ordered]
             said = METRICS.get(metric, metric)
             if metric not in NOT_SHARES:
                 parts.append(
@@ -353,15 +356,13 @@ def models_page(results: Sequence[Mapping[str, Any]]) -> str:
                     [
                         (
                             model,
-                            str(r["tasks"][name]["documents"]),
-                            show(figure["value"]),
+                            str(run["documents"]),
+                            show(run["figures"][metric]["value"]),
                             "–"
-                            if figure["low"] is None
-                            else f"{show(figure['low'])} à {show(figure['high'])}",
+                            if run["figures"][metric]["low"] is None
+                            else f"{show(run['figures'][metric]['low'])} à {show(run['figures'][metric]['high'])}",
                         )
-                        for (model, figure), r in (
-                            (row, next(r for r in having if r["model"] == row[0])) for row in rows
-                        )
+                        for model, run in ordered
                     ],
                 )
             )
