@@ -406,3 +406,38 @@ def test_nothing_of_the_documents_leaves_whatever_they_hold(seed: int, documents
     for entry in results["A"]["evaluations"]:
         counts = [*entry["strata"].values(), *entry["checks"].values(), entry["failed"]]
         assert not [count for count in counts if count is not None and 0 < count < 11]
+
+
+def test_twenty_sites_of_classes_pool_to_all_documents(tmp_path: Path) -> None:
+    """Shares of documents too: some sites mask theirs, and the pooled figure still agrees within 0.02."""
+    labels, chance = ["Complete", "Partial", "Stable", "Progressive"], random.Random(21)
+    protocol = PROTOCOL.replace(
+        '"pseudonymise"', '"classify"\nlabels = ["Complete", "Partial", "Stable", "Progressive"]'
+    )
+    files, everything = {}, []
+    for number in range(20):
+        folder = tmp_path / f"s{number}"
+        folder.mkdir()
+        gold = [
+            {"id": f"{number}-{n}", "text": "x", "label": chance.choice(labels)}
+            for n in range(chance.randint(40, 110))
+        ]
+        found = [
+            {"id": g["id"], "label": g["label"] if chance.random() < 0.85 else chance.choice(labels)}
+            for g in gold
+        ]
+        everything += zip(gold, found, strict=True)
+        for name, records in (("gold", gold), ("found", found)):
+            (folder / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+        (folder / "study.toml").write_text(protocol, encoding="utf-8")
+        site.new_key(folder / "k")
+        files[folder.name] = site.sign(site.run(folder / "study.toml", folder.name), folder / "k")
+    merged = site.merge(files)["evaluations"][0]["figures"]
+    (tmp_path / "g.jsonl").write_text("".join(json.dumps(g) + "\n" for g, _ in everything))
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(p) + "\n" for _, p in everything))
+    together = evaluate("classify", tmp_path / "g.jsonl", predictions=tmp_path / "p.jsonl", count=100)[
+        "figures"
+    ]
+    assert merged["accuracy"]["masked_sites"] >= 3
+    for name in ("accuracy", "f1_micro", "f1_macro"):
+        assert merged[name]["pooled"]["value"] == pytest.approx(together[name]["value"], abs=0.02), name

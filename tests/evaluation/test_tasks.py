@@ -25,6 +25,8 @@ def rows_for(name: str) -> list[dict]:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     for name in measure.task_names():
+        if name.endswith("_greedy"):
+            continue  # the same questions as the task of that name
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_for(name))
         (tmp_path / f"{name}.jsonl").write_text(lines, encoding="utf-8")
     return tmp_path
@@ -289,6 +291,33 @@ def test_figures_and_their_intervals_are_those_of_the_items() -> None:
     found = measure.estimate(pairs, utils.spearman, 0, 200)
     assert found.value == pytest.approx(utils.spearman(pairs))
     assert -1 <= found.low < found.value < found.high <= 1
+
+
+def test_a_run_that_was_killed_asks_nothing_twice(data: Path, tmp_path: Path) -> None:
+    names = ["frenchmedmcqa_multiple", "frenchmedmcqa_single", "pxcorpus_perplexity"]
+
+    def measured(server: Oracle) -> dict:
+        subject = measure.Subject(server, "m", "test", sha256="x")
+        return measure.evaluate_tasks(
+            subject, names, data=data, count=100, energy=False, journal=tmp_path / "j.jsonl"
+        )
+
+    class Dying(Oracle):
+        def likelihoods(self, prompt, answers):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measured(Dying(written="B"))
+    kept = (tmp_path / "j.jsonl").read_text(encoding="utf-8")
+    assert len(kept.splitlines()) == 2  # the two questions answered in writing
+    (tmp_path / "j.jsonl").write_text(kept + '{"key": "cou', encoding="utf-8")
+    second = Oracle(written="C", preferred=" B")
+    whole = measured(second)
+    assert len(second.prompts) == 2  # those of the other task only
+    assert whole["tasks"]["frenchmedmcqa_multiple"]["figures"]["exact_match"]["value"] == 0.5
+    third = Oracle()
+    assert measured(third)["tasks"] == whole["tasks"]
+    assert third.prompts == []
 
 
 def test_two_models_compare_on_the_same_questions_only(data: Path) -> None:

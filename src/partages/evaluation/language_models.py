@@ -247,6 +247,7 @@ def evaluate_tasks(
     seed: int = 0,
     count: int = DRAWS,
     energy: bool = True,
+    journal: Path | None = None,
 ) -> dict[str, Any]:
     """Run tasks under lm-eval.
 
@@ -254,6 +255,7 @@ def evaluate_tasks(
         data: folder or file of rows (``local_rows``); without it, and for what it lacks, the public homes.
         shots: examples before each question, drawn from the training rows.
         limit: first documents of each task.
+        journal: where answers are kept as they come, to take up a run that was killed.
 
     Raises:
         UsageError, GeneratorError: nothing is scored.
@@ -261,7 +263,7 @@ def evaluate_tasks(
     require_lm_eval()
     from lm_eval.evaluator import evaluate
 
-    from partages.evaluation.lm import ServerLM
+    from partages.evaluation.lm import Journal, ServerLM
 
     with _quiet():
         tasks = [load_task(name, data, shots) for name in names]
@@ -269,9 +271,10 @@ def evaluate_tasks(
             task.set_config("num_fewshot", shots)
             task.set_fewshot_seed(FEWSHOT_SEED)
         total = sum(_requests(task, limit) for task in tasks)
-        with progress_bar(total) as advance, measured(energy) as cost:
+        kept = Journal(journal, f"{model.name} {model.engine} {model.sha256}")
+        with contextlib.closing(kept), progress_bar(total) as advance, measured(energy) as cost:
             found = evaluate(
-                ServerLM(model.server, model.rolling, advance),
+                ServerLM(model.server, kept, model.rolling, advance),
                 {"tasks": dict(zip(names, tasks, strict=True)), "groups": {}, "group_map": {}},
                 limit=limit,
                 bootstrap_iters=0,

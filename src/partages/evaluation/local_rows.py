@@ -32,9 +32,10 @@ def splits_for(task: str, path: Path) -> dict[str, Rows] | None:
         raise UsageError(f"« {path} » n'existe pas : vérifiez le chemin des données.")
     if path.is_file():
         return {_split(path): _read(path)}
-    if (alone := path / f"{task}.jsonl").is_file():
-        return {"test": _read(alone)}
-    folder, suffix = path / task, ".jsonl"
+    for name in (task, task.removesuffix("_greedy")):  # the same questions, answered in writing
+        if (alone := path / f"{name}.jsonl").is_file():
+            return {"test": _read(alone)}
+    folder, suffix = path / task.removesuffix("_greedy"), ".jsonl"
     if task.startswith("frenchmedmcqa"):
         folder, suffix = path / "frenchmedmcqa", ".json"
     elif task.startswith("morfitt"):

@@ -109,6 +109,11 @@ def local_settings(name: str, settings: Settings) -> Settings | None:
     help="Par texte ; par défaut tout avec l'extra « train », 4 000 sans lui.",
 )
 @click.argument("paths", nargs=-1, metavar="[FICHIER...]", type=FILE)
+@click.option(
+    "--journal",
+    type=FILE,
+    help="Garde chaque réponse à mesure : relancée, la commande reprend sans rien redemander.",
+)
 @click.option("--output", "-o", type=FILE, help="Résultat complet en JSON, réponses comprises.")
 @click.option("--report", type=FILE, help="Rapport en une page HTML.")
 @FORMAT
@@ -125,6 +130,7 @@ def model_command(
     texts: bool,
     max_characters: int | None,
     paths: tuple[Path, ...],
+    journal: Path | None,
     output: Path | None,
     report: Path | None,
     output_format: str,
@@ -159,7 +165,7 @@ def model_command(
         measure.require_lm_eval()
         with opened(name, server, base, settings, any("perplexity" in n for n in names)) as model:
             result = measure.evaluate_tasks(
-                model, names, data=data, shots=shots, limit=limit, seed=seed, count=draws
+                model, names, data=data, shots=shots, limit=limit, seed=seed, count=draws, journal=journal
             )
         lines = []
         for task, found in result["tasks"].items():
