@@ -13,6 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from partages.fiction.sampler import sample
 from partages.samples import all_samples
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
@@ -73,6 +74,25 @@ def take(page: Page, address: str) -> None:
     page.locator("#trouves li").first.wait_for()
     page.wait_for_timeout(300)
     page.screenshot(path=IMAGES / "codage.png")
+    take_fiction(page, address)
+
+
+def take_fiction(page: Page, address: str) -> None:
+    """The page of fictitious reports: a case that is being written, and what its check says."""
+    page.on("dialog", lambda dialog: dialog.accept())  # what was decided before is left
+    page.goto(f"{address}fiction")
+    page.locator("body.pret").wait_for()
+    case = sample(1, 1, specialty="chirurgie digestive")[0]
+    data = case.model_dump_json().encode()
+    page.locator("#ouvrir").set_input_files(
+        {"name": "cas.json", "mimeType": "application/json", "buffer": data}
+    )
+    page.get_by_role("button", name="Insérer le plan").first.click()
+    page.get_by_label("Code de l'auteur").fill("A12")
+    page.get_by_role("button", name="Vérifier").click()
+    page.locator("#controles .phrase").first.wait_for()
+    page.evaluate("document.activeElement.blur()")
+    page.screenshot(path=IMAGES / "fiction.png")
 
 
 def main() -> None:

@@ -186,6 +186,26 @@ def test_questions_carry_their_choices_and_answers(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [{"type": "CRH", "header": "Haut", "text": "Un."}, {"type": "CRO", "header": "", "text": "Deux."}],
+        {"type": ["CRH", "CRO"], "header": ["Haut", ""], "text": ["Un.", "Deux."]},
+    ],
+)
+def test_cases_of_several_documents_are_one_text(tmp_path: Path, documents: object) -> None:
+    (tmp_path / "c.jsonl").write_text(
+        json.dumps({"id": "c1", "specialty": "urologie", "documents": documents})
+    )
+    records, damages = told(
+        source(options={"documents": "documents", "keep": ["specialty"]}), tmp_path / "c.jsonl"
+    )
+    assert records == [
+        Record("essai/c/1", "Haut\nUn.\n\nDeux.", {"specialty": "urologie", "published_id": "c1"})
+    ]
+    assert not damages
+
+
 def test_what_has_no_known_licence_is_refused_and_a_sidecar_admits_it(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "mine.txt").write_text("Un texte.")
