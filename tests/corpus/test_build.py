@@ -319,3 +319,18 @@ def test_repeated_boilerplate_is_kept_ten_times(tmp_path: Path) -> None:
     assert len(rows) == 25
     assert sum(notice in row["text"] for row in rows) == 10
     assert len(rejected(tmp_path / "out", "repeated-passage")) == 15
+
+
+def test_a_whole_text_in_windows_1252_is_read_where_the_sidecar_says_so(tmp_path: Path) -> None:
+    folder = source(tmp_path / "in", "cours", [])
+    (folder / "cours.jsonl.gz").unlink()
+    (folder / "a.txt").write_bytes(document(1).encode("cp1252", "ignore"))
+    status, said = run("build", "--input", folder, "--licence", "commercial", "--output", tmp_path / "a")
+    assert status == 1
+    assert 'encoding = "auto"' in said
+    with (folder / "source.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[options]\nencoding = "auto"\n')
+    assert run("build", "--input", folder, "--licence", "commercial", "--output", tmp_path / "b")[0] == 0
+    assert [row["text"] for row in read(tmp_path / "b")] == [
+        document(1).encode("cp1252", "ignore").decode("cp1252")
+    ]

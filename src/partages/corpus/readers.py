@@ -113,7 +113,12 @@ def _text_lines(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[tup
         try:
             line = _decoded(raw, encoding, number == 1)
         except UnicodeDecodeError:
-            tell("encoding", "n'est pas du texte UTF-8 : ligne laissée.", "record", f", ligne {number}")
+            tell(
+                "encoding",
+                'n\'est pas du texte UTF-8 : ligne laissée (encoding = "auto" dans [options] la relirait).',
+                "record",
+                f", ligne {number}",
+            )
             continue
         yield number, line.rstrip("\r\n")
 
@@ -146,9 +151,12 @@ def _text(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
         tell("unreadable", "est trop long pour un seul texte : coupez-le.")
         return
     try:
-        yield "", data.decode(form.get("encoding", "utf-8-sig")), {}
+        yield "", _decoded(data, form.get("encoding", "utf-8"), True), {}
     except UnicodeDecodeError:
-        tell("encoding", "n'est pas du texte UTF-8 : enregistrez-le ainsi.")
+        tell(
+            "encoding",
+            'n\'est pas du texte UTF-8 : enregistrez-le ainsi, ou écrivez encoding = "auto" dans [options].',
+        )
 
 
 def _jsonl(path: Path, form: Mapping[str, Any], tell: Tell) -> Iterator[Row]:
