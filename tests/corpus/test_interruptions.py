@@ -4,6 +4,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,6 +124,51 @@ def test_ray_with_two_workers_gives_the_same_bytes(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     subprocess.run(command(*arguments, tmp_path / "local"), check=True, capture_output=True)
     assert digest(tmp_path / "ray") == digest(tmp_path / "local")
+
+
+SBATCH = """#!{python}
+# A cluster of one machine that does each job at once: what Slurm is asked for, run.
+import os, re, subprocess, sys, pathlib
+script = pathlib.Path(sys.argv[-1]).read_text()
+folder = pathlib.Path(__file__).parent
+number = 1 + len(list(folder.glob("job-*")))
+(folder / f"job-{{number}}").write_text(" ".join(sys.argv[1:-1]))
+array = re.search(r"#SBATCH --array=0-(\\d+)", script)
+name = re.search(r"#SBATCH --job-name=(\\S+)", script).group(1)
+if "merge_stats" not in script:
+    for task in range(int(array.group(1)) + 1):
+        told = dict(os.environ, SLURM_ARRAY_TASK_ID=str(task), SLURM_JOB_ID=str(number), SLURM_NODELIST="one", RUN_OFFSET="0", SLURM_PROCID="0")
+        subprocess.run(["bash", sys.argv[-1]], env=told, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print("Submitted batch job", number)
+"""
+
+
+@pytest.mark.slow
+def test_slurm_is_given_stages_that_wait_for_one_another(tmp_path: Path) -> None:
+    """No Slurm here: a stand-in of its commands runs the very scripts that it would be given."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    scripts = {
+        "sbatch": SBATCH.format(python=sys.executable),
+        "srun": '#!/bin/bash\nwhile [[ $1 == -* ]]; do [[ $1 == -n ]] && shift; shift; done\nexec "$@"\n',
+        "scontrol": "#!/bin/bash\necho one\n",
+    }
+    for name, text in scripts.items():
+        (tools / name).write_text(text, encoding="utf-8")
+        (tools / name).chmod(0o755)
+    folder = source(tmp_path / "in", "cours", [document(seed) for seed in range(12)])
+    arguments = ["build", "--input", folder, "--licence", "commercial", "--name", "corpus", "--output"]
+    path = os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        command(*arguments, tmp_path / "slurm", "--executor", "slurm"), capture_output=True, text=True, timeout=280,
+        env={**os.environ, "PATH": path},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    asked = [(tools / f"job-{number}").read_text() for number in range(1, len(list(tools.glob("job-*"))) + 1)]
+    assert sum("--dependency=afterok:" in one for one in asked) == 7  # all stages but the first
+    subprocess.run(command(*arguments, tmp_path / "local"), check=True, capture_output=True)
+    shutil.rmtree(tmp_path / "slurm" / ".work")
+    assert digest(tmp_path / "slurm") == digest(tmp_path / "local")
 
 
 def test_a_full_disk_is_said_and_the_work_goes_on_once_there_is_room(

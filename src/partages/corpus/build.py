@@ -205,6 +205,7 @@ def build(
     if not plan.tasks:
         reasons = " ".join(reason for _, reason in plan.refused[:3])
         raise UsageError(f"Rien ne peut entrer dans ce corpus. {reasons}".strip())
+    output = output.resolve()
     work = output / WORK
     try:
         if (output / DONE).exists() and not work.exists():
@@ -343,7 +344,7 @@ def _run_slurm(todo: list[Stage], work: Path, workers: int, settings: dict[str, 
             **{"time": "24:00:00", "partition": "cpu", **settings},
         )
     if before is not None:
-        before.run()
+        before.launch_job()
 
 
 def _check(executor: PipelineExecutor, stage: Stage) -> None:

@@ -150,7 +150,7 @@ def make(
         refused=tuple(refused),
         aside=tuple(dict.fromkeys(aside)),
         benchmarks=tuple(_part(one, 0, 1) for one in against),
-        buckets=max(4, min(49 * 64, total // 20_000_000)),
+        buckets=max(2, min(49 * 64, total // 20_000_000)),
         **options,
     )
     return replace(plan, fingerprint=_fingerprint(plan, ordered))
