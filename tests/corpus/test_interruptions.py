@@ -165,7 +165,7 @@ def test_slurm_is_given_stages_that_wait_for_one_another(tmp_path: Path) -> None
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     asked = [(tools / f"job-{number}").read_text() for number in range(1, len(list(tools.glob("job-*"))) + 1)]
-    assert sum("--dependency=afterok:" in one for one in asked) == 7  # all stages but the first
+    assert sum("--dependency=afterok:" in one for one in asked) == 8  # all stages but the first
     subprocess.run(command(*arguments, tmp_path / "local"), check=True, capture_output=True)
     shutil.rmtree(tmp_path / "slurm" / ".work")
     assert digest(tmp_path / "slurm") == digest(tmp_path / "local")

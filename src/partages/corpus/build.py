@@ -6,6 +6,7 @@
     choose   which documents stay (one task)
     repeat   sentences whose first copies are elsewhere
     keep     duplicates and repeated passages out, benchmarks out, specialties
+    weigh    what there is to mix (one task)
     mix      weights, budget, shards
     finish   counts, card, rejected texts (one task)
 
@@ -69,7 +70,7 @@ class Mix(PipelineStep):
         self, data: Iterator[Document] | None = None, rank: int = 0, world_size: int = 1
     ) -> Iterator[Document]:
         folder, output = Path(self.folder), Path(self.output)
-        rates = mixture.rates(self.plan.mix, mixture.totals_in(folder / "totals"))
+        rates = mixture.rates(self.plan.mix, mixture.totals_in(folder / "totals.json"))
         schema = pa.schema([steps.SCHEMA.field(name) for name in COLUMNS])
         made: dict[str, Any] = {}
         most = 1 + int(max(rates.values(), default=0))
@@ -103,6 +104,23 @@ def _count(made: dict[str, Any], split: str, row: dict[str, Any], copy: int) -> 
         held["words"] += row["words"]
         held["tokens"] += row["tokens"]
         held["characters"] += len(row["text"])
+
+
+class Weigh(PipelineStep):
+    """Adds up what there is to mix. One task."""
+
+    type = "partages"
+    name = "weigh"
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def run(
+        self, data: Iterator[Document] | None = None, rank: int = 0, world_size: int = 1
+    ) -> Iterator[Document]:
+        write_json(Path(self.folder) / "totals.json", mixture.add_up(Path(self.folder) / "totals"))
+        yield from ()
 
 
 class Finish(PipelineStep):
@@ -168,6 +186,7 @@ def stages(plan: Plan, output: Path) -> list[Stage]:
             ],
             reading,
         ),
+        Stage("weigh", [Weigh(work)], 1),
         Stage("mix", [Mix(work, str(output), plan)], reading),
         Stage("finish", [Finish(work, str(output), plan)], 1),
     ]  # fmt: skip

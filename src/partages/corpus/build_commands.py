@@ -118,7 +118,7 @@ def build_command(
     for source, use in plan.aside:
         why = "évaluation" if use == "evaluation" else "instruction (--use instruction pour la prendre)"
         click.echo(f"Mis de côté : « {source} », source d'{why}.", err=True)
-    total = 4 * len(plan.tasks) + 2 * plan.buckets + 2
+    total = 4 * len(plan.tasks) + 2 * plan.buckets + 3
     with progress_bar(total) as advance:
         built = build(
             plan, output, workers=workers, executor=executor, resume=resume, keep_work=keep_work,  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from partages.corpus.plan import Mix
@@ -12,13 +12,21 @@ Key = tuple[str, str, str]
 """Source, kind, split."""
 
 
-def totals_in(folder: Path) -> dict[Key, Counter[str]]:
-    """Documents, words and tokens that are there to mix, by source, kind and split."""
-    found: dict[Key, Counter[str]] = {}
+def add_up(folder: Path) -> dict[str, dict[str, int]]:
+    """Documents, words and tokens that each task left, added by source, kind and split."""
+    found: dict[str, Counter[str]] = {}
     for path in sorted(folder.glob("*.json")):
         for key, counts in json.loads(path.read_text(encoding="utf-8")).items():
-            source, kind, split = key.split("\t")
-            found.setdefault((source, kind, split), Counter()).update(counts)
+            found.setdefault(key, Counter()).update(counts)
+    return {key: dict(counts) for key, counts in sorted(found.items())}
+
+
+def totals_in(path: Path) -> dict[Key, dict[str, int]]:
+    """What there is to mix, by source, kind and split."""
+    found = {}
+    for key, counts in json.loads(path.read_text(encoding="utf-8")).items():
+        source, kind, split = key.split("\t")
+        found[source, kind, split] = counts
     return found
 
 
@@ -47,8 +55,3 @@ def copies(identifier: str, rate: float) -> int:
     """How many times a document is written: its rate, rounded up or down by its identifier."""
     whole = int(rate)
     return whole + (number(identifier) / 2**64 < rate - whole)
-
-
-def words_of(totals: Iterable[Mapping[str, int]]) -> int:
-    """Words in all."""
-    return sum(counts["words"] for counts in totals)

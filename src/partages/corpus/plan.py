@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from partages.corpus.sources import Input, Source, catalogue, source_from, sources_in
+from partages.corpus.sources import Input, Source, source_from, sources_in
 
 Edition = Literal["commercial", "research"]
 OnDamage = Literal["stop", "skip", "retry"]
@@ -180,8 +180,3 @@ def _fingerprint(plan: Plan, inputs: Sequence[Input]) -> str:
     sizes = [(str(path), path.stat().st_size) for one in inputs for path in one.paths]
     told = json.dumps([asdict(plan), sizes], sort_keys=True, default=str)
     return hashlib.sha256(told.encode()).hexdigest()
-
-
-def known_sources() -> list[str]:
-    """Names that ``--input`` takes."""
-    return list(catalogue())

@@ -60,7 +60,7 @@ def gather(folder: Path, output: Path, plan: Plan) -> dict[str, Any]:
 
 
 def _rates(folder: Path, plan: Plan) -> dict[str, float]:
-    found: dict[Key, float] = rates(plan.mix, totals_in(folder / "totals"))
+    found: dict[Key, float] = rates(plan.mix, totals_in(folder / "totals.json"))
     return {
         f"{source} {kind}": round(rate, 4)
         for (source, kind, split), rate in sorted(found.items())

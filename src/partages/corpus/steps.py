@@ -366,12 +366,15 @@ class Sign(PipelineStep):
         made = np.array(signatures, dtype=np.uint32).reshape(-1, duplicates.HASHES)
         save_array(folder / "digests" / f"{rank:05d}.npy", np.array(keys, dtype=np.uint64))
         save_array(folder / "ends" / f"{rank:05d}.npy", np.cumsum([0, *lengths]).astype(np.int64))
+        # Laid out as the steps that follow read them: a band, or a share of the sentences, is one stretch of the file.
+        bands = np.stack([duplicates.band_keys(made, band) for band in range(duplicates.BANDS)])
+        save_array(folder / "bands" / f"{rank:05d}.npy", bands)
         found = np.array(repeats, dtype=SENTENCE)
-        for bucket in range(self.buckets):
-            save_array(
-                folder / "sentences" / f"{bucket:05d}" / f"{rank:05d}.npy",
-                found[found["key"] % self.buckets == bucket],
-            )
+        share = found["key"] % np.uint64(self.buckets)
+        order = np.argsort(share, kind="stable")
+        ends = np.searchsorted(share[order], np.arange(self.buckets + 1, dtype=np.uint64))
+        save_array(folder / "sentences" / f"{rank:05d}.npy", found[order])
+        save_array(folder / "shares" / f"{rank:05d}.npy", ends.astype(np.int64))
         save_array(folder / "signatures" / f"{rank:05d}.npy", made)
 
 
@@ -385,6 +388,7 @@ class Corpus:
             load_array(folder / "signatures" / f"{rank:05d}.npy").shape[0] for rank in range(self.ranks)
         ]
         self.starts = np.cumsum([0, *counts])
+        self._open: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     @property
     def size(self) -> int:
@@ -405,16 +409,25 @@ class Corpus:
         """Numbers of the words of a document."""
         rank = int(np.searchsorted(self.starts, document, side="right")) - 1
         at = document - int(self.starts[rank])
-        if rank not in (cache := self.__dict__.setdefault("_open", {})):
+        words, ends = self._words_of(rank)
+        return words[ends[at] : ends[at + 1]]
+
+    def _words_of(self, rank: int) -> tuple[np.ndarray, np.ndarray]:
+        if rank not in self._open:
+            if len(self._open) >= OPEN_FILES:
+                self._open.pop(next(iter(self._open)))
             path = self.folder / "words" / f"{rank:05d}.u32"
             held = (
                 np.memmap(path, dtype="<u4", mode="r")
                 if path.stat().st_size
                 else np.zeros(0, dtype=np.uint32)
             )
-            cache[rank] = (held, load_array(self.folder / "ends" / f"{rank:05d}.npy"))
-        words, ends = cache[rank]
-        return words[ends[at] : ends[at + 1]]
+            self._open[rank] = (held, load_array(self.folder / "ends" / f"{rank:05d}.npy"))
+        return self._open[rank]
+
+
+OPEN_FILES = 128
+"""Files of words held open at once."""
 
 
 class Pair(PipelineStep):
@@ -440,7 +453,7 @@ class Pair(PipelineStep):
                 if band == EXACT:
                     here = np.array(load_array(folder / "digests" / f"{owner:05d}.npy"))
                 else:
-                    here = duplicates.band_keys(load_array(folder / "signatures" / f"{owner:05d}.npy"), band)
+                    here = np.array(load_array(folder / "bands" / f"{owner:05d}.npy")[band])
                 mine = np.flatnonzero(here % np.uint64(slices) == part)
                 keys.append(here[mine])
                 documents.append(mine + corpus.starts[owner])
@@ -453,7 +466,8 @@ class Pair(PipelineStep):
                 ]
                 pairs = pairs[np.concatenate(alike)]
             found.append(pairs)
-        save_array(folder / "pairs" / f"{rank:05d}.npy", np.unique(np.concatenate(found), axis=0))
+        later_first = np.unique(np.concatenate(found)[:, ::-1], axis=0)
+        save_array(folder / "pairs" / f"{rank:05d}.npy", later_first)
         yield from ()
 
 
@@ -479,8 +493,9 @@ class Verify(PipelineStep):
         mine = [np.zeros((0, 2), dtype=np.int64)]
         for path in sorted((folder / "pairs").glob("*.npy")):
             pairs = load_array(path)
-            mine.append(np.array(pairs[(pairs[:, 1] >= first) & (pairs[:, 1] < last)]))
-        pairs = np.unique(np.concatenate(mine), axis=0)
+            low, high = np.searchsorted(pairs[:, 0], [first, last])
+            mine.append(np.array(pairs[low:high]))
+        pairs = np.unique(np.concatenate(mine), axis=0)[:, ::-1]
         edges = []
         if len(pairs):
             alike = duplicates.likeness(corpus.gather(pairs[:, 0]), corpus.gather(pairs[:, 1]))
@@ -549,7 +564,8 @@ class Repeat(PipelineStep):
         gone = load_array(folder / "chosen" / "gone.npy")
         keys, documents, places = [], [], []
         for owner in range(corpus.ranks):
-            held = load_array(folder / "sentences" / f"{rank:05d}" / f"{owner:05d}.npy")
+            ends = load_array(folder / "shares" / f"{owner:05d}.npy")
+            held = load_array(folder / "sentences" / f"{owner:05d}.npy")[ends[rank] : ends[rank + 1]]
             numbered = held["document"].astype(np.int64) + corpus.starts[owner]
             stays = ~gone[numbered]
             keys.append(held["key"][stays])
@@ -599,16 +615,9 @@ class Duplicates(Step):
         first, last = corpus.starts[rank], corpus.starts[rank + 1]
         why = load_array(folder / "chosen" / "why.npy")
         here = why[(why["later"] >= first) & (why["later"] < last)]
-        self._why = {later: (self._name(corpus, earlier), share) for later, earlier, share in here.tolist()}
+        names = _names(folder, corpus, np.unique(here["earlier"]))
+        self._why = {later: (names[earlier], share) for later, earlier, share in here.tolist()}
         yield from super().run(data, rank, world_size)
-
-    def _name(self, corpus: Corpus, document: int) -> str:
-        rank = int(np.searchsorted(corpus.starts, document, side="right")) - 1
-        names = self.__dict__.setdefault("_names", {})
-        if rank not in names:
-            path = Path(self.folder) / "clean" / f"{rank:05d}.parquet"
-            names[rank] = pq.read_table(path, columns=["id"], use_threads=False).column(0)
-        return str(names[rank][document - int(corpus.starts[rank])])
 
     def each(self, document: Document, ledger: Ledger) -> Iterator[Document]:
         if found := self._why.get(document.metadata["_number"]):
@@ -617,6 +626,19 @@ class Duplicates(Step):
             _drop(ledger, document, reason, f"{earlier} ({share:.2f})")
             return
         yield document
+
+
+def _names(folder: Path, corpus: Corpus, documents: np.ndarray) -> dict[int, str]:
+    """Identifiers of documents, one file at a time."""
+    found: dict[int, str] = {}
+    owners = np.searchsorted(corpus.starts, documents, side="right") - 1
+    for rank in np.unique(owners):
+        ids = pq.read_table(
+            folder / "clean" / f"{rank:05d}.parquet", columns=["id"], use_threads=False
+        ).column(0)
+        for document in documents[owners == rank].tolist():
+            found[document] = str(ids[document - int(corpus.starts[rank])])
+    return found
 
 
 class Passages(Step):
