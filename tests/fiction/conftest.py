@@ -48,14 +48,20 @@ def told(case: Case) -> dict[str, str]:
     return {"CRH": CRH.format(**words), "CRO": CRO.format(**words)}
 
 
+def gallstones(seed: int = 1) -> Case:
+    """A case that the two texts tell: cholecystitis, come by the emergency ward, gone home."""
+    return next(
+        case
+        for case in sample(80, seed, specialty="chirurgie digestive")
+        if case.scenario.primary_diagnosis[0].code == "K800"
+        and (case.scenario.admission_mode, case.scenario.discharge_mode) == ("urgences", "domicile")
+    )
+
+
 @pytest.fixture(scope="session")
 def drawn() -> Case:
     """A drawn case of gallstones with cholecystitis."""
-    return next(
-        case
-        for case in sample(60, 1, specialty="chirurgie digestive")
-        if case.scenario.primary_diagnosis[0].code == "K800"
-    )
+    return gallstones()
 
 
 @pytest.fixture(scope="session")

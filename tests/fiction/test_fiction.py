@@ -22,7 +22,7 @@ from partages.fiction.sheet import as_docx, as_text, from_docx, write_texts
 from partages.fiction.templates import templates
 from partages.models.generator import ScriptedGenerator
 from partages.terminologies.cim10 import MCO, load
-from tests.fiction.conftest import told
+from tests.fiction.conftest import gallstones, told
 
 DAY = date(2026, 1, 2)
 
@@ -220,11 +220,7 @@ def test_too_short_is_found(written: Case) -> None:
 
 
 def test_a_copied_text_is_found_across_cases(written: Case) -> None:
-    other = next(
-        case
-        for case in sample(80, 4, specialty="chirurgie digestive")
-        if case.scenario.primary_diagnosis[0].code == "K800"
-    )
+    other = gallstones(4)
     copied = write_texts(other, told(other), "A13")
     found = check_together([written, copied])
     assert {(number, one.check) for number, one in found} == {(1, "copie")}
@@ -336,6 +332,8 @@ def run(*arguments: object) -> tuple[int, str]:
 def test_from_the_draw_to_the_export(tmp_path: Path, drawn: Case) -> None:
     status, _ = run("sample", "--count", 3, "--output", tmp_path / "cas")
     assert status == 0
+    status, said = run("sample", "--count", 3)
+    assert [json.loads(line)["id"] for line in said.splitlines()] == [case.id for case in sample(3)]
     status, said = run("sample", "--count", 3, "--output", tmp_path / "cas")
     assert "3 cas étaient déjà là" in said
     path = tmp_path / "un" / "cas.json"

@@ -10,14 +10,12 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
 
 from partages.fiction.case import Case, parse_case
-from partages.fiction.sampler import sample
-from tests.fiction.conftest import told
+from tests.fiction.conftest import gallstones, told
 
 
 @pytest.fixture(scope="module")
 def case() -> Case:
-    drawn = sample(60, 1, specialty="chirurgie digestive")
-    return next(one for one in drawn if one.scenario.primary_diagnosis[0].code == "K800")
+    return gallstones()
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,13 @@ def fiction() -> None:
     type=FILE,
     help="Tableau de motifs de l'établissement, à la place de celui du logiciel.",
 )
-@click.option("--output", type=FILE, required=True, help="Dossier des cas ; ce qui y est n'est pas remplacé.")
+@click.option(
+    "--output",
+    type=FILE,
+    help="Dossier des cas, dont rien n'est remplacé ; sans lui, une ligne JSON par cas à l'écran.",
+)
 def sample_command(
-    count: int, seed: int, specialty: str | None, pool: str, table: Path | None, output: Path
+    count: int, seed: int, specialty: str | None, pool: str, table: Path | None, output: Path | None
 ) -> None:
     """Write new cases."""
     from partages.fiction.case import write_case
@@ -44,6 +48,9 @@ def sample_command(
     cases = sample(count, seed, specialty=specialty, pool=pool, reasons=sample_file(table) if table else None)
     kept = 0
     for case in cases:
+        if output is None:
+            click.echo(case.model_dump_json())
+            continue
         path = output / f"{case.local_id}.json"
         if path.exists():
             kept += 1
