@@ -162,6 +162,28 @@ def test_what_is_no_model_or_no_server_is_refused() -> None:
 
 
 @pytest.mark.slow
+def test_a_conversation_model_is_asked_under_its_template(tmp_path: Path) -> None:
+    from partages.models.embedded import EmbeddedGenerator
+
+    generator = EmbeddedGenerator(Settings())
+    server = measure.server_of(generator, Settings())
+    server.is_base = False
+    try:
+        written = server._templated("Combien font deux et deux ?")
+        long = "Un texte qui n'en finit pas. " * 900
+        kept = server._shortened_message(long, 16)
+        chosen = server.likelihoods("Choisir A ou B.\nRéponse :", [" A", " B"])
+    finally:
+        server.close()
+        generator.close()
+    assert written
+    assert written.index("Combien") > 0  # the marks of a turn come before
+    assert long.endswith(kept)
+    assert server.cut == 1
+    assert all(-20 < value < 0 for value, _ in chosen)
+
+
+@pytest.mark.slow
 def test_the_embedded_model_finds_french_more_likely_than_noise(tmp_path: Path) -> None:
     (tmp_path / "fr.txt").write_text("Le patient a été hospitalisé pour une pneumonie.", encoding="utf-8")
     (tmp_path / "noise.txt").write_text("xq zvkw pbtn grfd wqxz jkvb mpzt qnrd lxwv.", encoding="utf-8")

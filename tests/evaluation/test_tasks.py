@@ -163,7 +163,7 @@ def test_every_task_scores_a_right_answer_one_and_a_wrong_one_less(name: str, da
     [
         (" B", "B"), ("A, C et E.", "ACE"), ("ABD", "ABD"), ("(c)", "C"), ("A. Glycolyse", "A"), ("b;d", "BD"),
         ("Je ne peux pas répondre.", None), ("", None), ("Aucune", None), ("D E", "DE"), ("Effectivement", None),
-        ("\nB\n", "B"), ("H", None),
+        ("\nB\n", "B"), ("H", None), (" E\nA\nB\nC\n", "E"),
     ],
 )  # fmt: skip
 def test_answers_are_read_as_a_reader_would(answer: str, read: str | None) -> None:

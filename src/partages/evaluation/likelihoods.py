@@ -6,7 +6,8 @@ How a server gives likelihoods is found out once, best first:
 - servers that echo the prompt with the probabilities of its tokens (vLLM): one request an answer;
 - others: probabilities of the first token only, which is enough to choose between letters, and no more.
 
-Conversation models get the whole prompt as one message of the user. A prompt longer than the context is cut
+Conversation models get the whole prompt as one message of the user, for likelihoods too where the server can
+write its template (llama.cpp). A prompt longer than the context is cut
 on the left, as lm-eval does, and counted.
 """
 
@@ -26,6 +27,8 @@ UNSEEN = -50.0
 """Log-probability given to a letter that is not among the most probable tokens."""
 ECHO_CHARACTERS = 4000
 """Of a text whose tokens are echoed in one request; each piece begins afresh."""
+TEMPLATE_TOKENS = 64
+"""Left to the marks of a conversation."""
 WINDOW = 512
 """Tokens of a window of held-out text; each begins afresh."""
 
@@ -89,7 +92,7 @@ class Server:
             )
             text = (answer.choices[0].text if answer.choices else "") or ""
         else:  # a conversation may begin with a line end: stops are applied to what follows
-            messages: list[Any] = [{"role": "user", "content": prompt}]
+            messages: list[Any] = [{"role": "user", "content": self._shortened_message(prompt, most)}]
             answer = self._ask(lambda: self._client.chat.completions.create(messages=messages, **common))
             text = ((answer.choices[0].message.content if answer.choices else "") or "").lstrip()
         if answer.usage:
@@ -125,6 +128,16 @@ class Server:
             return prompt
         self.cut += 1
         return tokens[:1] + tokens[-room + 1 :]
+
+    def _shortened_message(self, prompt: str, most: int) -> str:
+        """The same for a conversation, whose template takes some tokens more: the last characters."""
+        if len(prompt) < self.context - most - TEMPLATE_TOKENS or self.way() != "llama.cpp":
+            return prompt
+        tokens, room = len(self._tokenize(prompt, special=True)), self.context - most - TEMPLATE_TOKENS
+        if tokens <= room:
+            return prompt
+        self.cut += 1
+        return prompt[-int(len(prompt) * room / tokens) :]
 
     # ---- likelihoods
 
@@ -198,7 +211,19 @@ class Server:
         self.tokens += 1
         return float(found["logprob"]), {entry["id"]: entry["logprob"] for entry in found["top_logprobs"]}
 
+    def _templated(self, prompt: str) -> str | None:
+        """The prompt as llama.cpp writes it to a conversation model; None where it cannot say."""
+        try:
+            message = {"role": "user", "content": prompt}
+            answer = self._native.post("/apply-template", json={"messages": [message]})
+            found = answer.json()["prompt"] if answer.status_code == 200 else None
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError):
+            return None
+        return found if isinstance(found, str) else None
+
     def _forced(self, prompt: str, answers: Sequence[str]) -> list[tuple[float, bool]]:
+        if not self.is_base and (written := self._templated(prompt)):
+            prompt, answers = written, [answer.lstrip() for answer in answers]
         start = self._tokenize(prompt, special=True)
         wholes = [self._tokenize(prompt + answer, special=True) for answer in answers]
         room = self.context - max(len(whole) - len(start) for whole in wholes) - 2

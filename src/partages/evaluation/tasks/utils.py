@@ -293,8 +293,8 @@ def is_refusal(answer: str) -> bool:
 
 
 def parse(answer: str, offered: Sequence[str] = LETTERS[:5]) -> frozenset[str] | None:
-    """The letters that an answer gives, or None when it begins with none, or with one that is not offered."""
-    found = _RUN.match(answer.lstrip(" \t\n(*:"))
+    """The letters of an answer's first line, or None when it begins with none, or with one that is not offered."""
+    found = _RUN.match(answer.strip().partition("\n")[0].lstrip(" \t(*:"))
     if not found:
         return None
     given = frozenset(letter for letter in found.group().upper().replace("ET", "") if letter in LETTERS)
