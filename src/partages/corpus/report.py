@@ -100,7 +100,7 @@ def _step(counts: Path, rejected: Path) -> dict[str, Any]:
 
 
 def _examples(rejected: Path) -> dict[str, list[dict[str, Any]]]:
-    """A few texts of each reason, spread over the file rather than its first ones."""
+    """A few texts of each reason, spread over the file rather than its first ones; no benchmark question, since this is published."""
     found = {}
     for path in sorted(rejected.glob("*.ndjson.gz")):
         best: list[tuple[int, dict[str, Any]]] = []
@@ -112,7 +112,7 @@ def _examples(rejected: Path) -> dict[str, list[dict[str, Any]]]:
                     best = sorted(best, key=lambda pair: pair[0])[:EXAMPLES]
         found[path.name.removesuffix(".ndjson.gz")] = [
             {key: row[key] for key in ("id", "source", "unit", "words", "detail")}
-            | {"text": row["text"][:SHOWN]}
+            | {"text": "" if row["reason"] == "benchmark" else row["text"][:SHOWN]}
             for _, row in sorted(best, key=lambda pair: pair[0])[:EXAMPLES]
         ]
     return found
