@@ -3,7 +3,7 @@
     python peers.py FUNCTION in.json out.json
 
 ``in.json`` holds ``texts`` (reports) and ``long`` (pieces of a long text); ``out.json`` receives ``masks`` (offsets of what is
-masked in each report), ``seconds`` (for the long text) and ``start`` (seconds to be ready). Each tool is set up as its
+masked in each report), ``seconds`` (of processor, for the long text) and ``start`` (seconds to be ready). Each tool is set up as its
 own documentation shows for French, nothing tuned. Needs nothing of partages.
 """
 
@@ -91,10 +91,12 @@ def main() -> None:
     tool("Bonjour.")
     start = time.perf_counter() - started
     masks = [tool(text) for text in data["texts"]]
-    started = time.perf_counter()
+    for piece in data["long"]:
+        tool(piece)  # once before, for all: words already seen are remembered by some
+    started = time.process_time()  # one core: what other work the machine does is left out
     for piece in data["long"]:
         tool(piece)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     Path(written).write_text(json.dumps({"masks": masks, "seconds": seconds, "start": start}))
 
 

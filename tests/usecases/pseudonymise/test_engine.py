@@ -56,6 +56,9 @@ def check(marked: str) -> None:
         "Dossier mat. n° <CodeIdentifiant>M-2026/0388</CodeIdentifiant>, passeport <CodeIdentifiant>99KX00417</CodeIdentifiant>, puis <CodeIdentifiant>AI-0925-114</CodeIdentifiant>",
         "Avis <Nom>DURAND</Nom>, EHPAD <Etablissement>La Roseraie du Val</Etablissement>",
         "EHPAD <Etablissement>du Pré-Fleuri</Etablissement>, SSR <Etablissement>Les Cèdres-Bleus</Etablissement>",
+        "Mme <Nom>AVRIL</Nom> va bien. Dossier de <Nom>AVRIL</Nom> revu.",
+        "Mme <Prenom>Avril</Prenom> <Nom>Le Goff-Delmas</Nom>, Dr <Prenom>A.-C.</Prenom> <Nom>Vatinel</Nom>, maladie de Cotard, Dr <Nom>Ould Brahmi</Nom>",
+        "Adresse : <Adresse>bât. C, 17 allée Youri-Gagarine</Adresse>, AVS <CodeIdentifiant>756.1234.5678.97</CodeIdentifiant>",
         "NOM:<Nom>SIPEA</Nom>PRENOM:<Prenom>LUDOVICA</Prenom>SEXE:F",
     ],
 )

@@ -291,3 +291,9 @@ def test_hostile_values_stay_linear() -> None:
         return count
 
     assert steps(400) < 2.5 * steps(200)
+
+
+def test_a_known_birth_date_ends_at_its_last_digit() -> None:
+    known = KnownPatient(date_naissance="1948-06-02")  # type: ignore[call-arg]
+    text = "née le 02/06/1948 à Brest"
+    assert [text[f.start : f.end] for f in find_known(text, known)] == ["02/06/1948"]

@@ -138,7 +138,7 @@ _HOME = re.compile(
 _POST_BOX = re.compile(r"\b((?:BP|CS|TSA)\s\d{2,6}(?: \d{2,5})?)(?=\s|,|$|-)")
 _BUILDING = re.compile(
     r"\b((?:b[âa]t(?:iment)?|appt?|appartement|esc(?:alier)?|résidence|étage|porte)\.? (?:n° ?)?(?:[A-Z]?\d{1,4}|[A-Z])\b(?:[ ,]+(?:esc(?:alier)?|appt?|"
-    r"étage|porte)\.? [A-Z]?\d{0,4})?)(?=[^\n]{0,60}(?:rue|avenue|\d{5}))",
+    r"étage|porte)\.? [A-Z]?\d{0,4})?)(?=[^\n]{0,60}(?:rue|avenue|all[ée]e|boulevard|place|impasse|chemin|route|quai|\d{5}))",
     re.I,
 )
 _FOREIGN_CODE = re.compile(

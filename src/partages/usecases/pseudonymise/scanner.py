@@ -1,4 +1,4 @@
-"""Engine ``fast``: for warehouses, ten times faster than the rules and twenty times faster than the model.
+"""Engine ``fast``: for warehouses, six times as fast as the rules, twelve times as fast as rules and model.
 
 Each token (a run of letters, a run of digits, a run of spaces, a mark) becomes one character that says what it is: a title, a usual
 first name in capitals, a common word, a day of the month, a street word... Rules are regular expressions over that string of

@@ -69,7 +69,7 @@ class Options(BaseOptions):
     engine: Literal["full", "rules", "fast", "llm"] = Field(
         "full",
         description="full : règles, lexiques et modèle statistique ; rules : sans modèle statistique ; fast : une seule passe, "
-        "pour les entrepôts (vingt fois plus rapide que full, trouve moins) ; llm : règles, lexiques et modèle de langue, bien plus lent.",
+        "pour les entrepôts (dix fois plus rapide que full, trouve moins) ; llm : règles, lexiques et modèle de langue, bien plus lent.",
     )
     key: SecretStr = Field(
         SecretStr(""),
