@@ -5,6 +5,7 @@ TF-IDF with logarithmic counts and smoothed IDF, rows of length one (Salton and 
 """
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Postings:
         features = tuple(feature for feature, n in frequency.items() if n <= max(commonest * size, 1))
         ids = {feature: i for i, feature in enumerate(features)}
         idf = np.array([math.log((1 + size) / (1 + frequency[f])) + 1 for f in features], dtype=np.float32)
-        held_by, columns, counts = [], [], []
+        held_by, columns, counts = array("i"), array("i"), array("i")
         for number, phrase in enumerate(phrases):
             for feature, n in Counter(phrase).items():
                 if feature in ids:
@@ -79,21 +80,30 @@ class Postings:
 
     def scores(self, features: Sequence[str]) -> tuple[Vector, Vector]:
         """Cosine of each phrase with the features given, and share of each phrase that they cover."""
+        return self.cosines(features), self.shares(features)
+
+    def cosines(self, features: Sequence[str]) -> Vector:
+        """Cosine of each phrase with the features given."""
         counts = Counter(feature for feature in features if feature in self.ids)
         if not counts:
-            nothing = np.zeros(self.size, np.float32)
-            return nothing, nothing
+            return np.zeros(self.size, np.float32)
         columns = [self.ids[feature] for feature in counts]
         weight = self.idf[columns] * (1 + np.log(np.array(list(counts.values()), dtype=np.float32)))
         weight /= np.sqrt((weight**2).sum())
         slices = [slice(self.start[column], self.start[column + 1]) for column in columns]
         rows = np.concatenate([self.rows[held] for held in slices])
         cosine = np.concatenate([self.cosine[held] * w for held, w in zip(slices, weight, strict=True)])
+        return np.bincount(rows, cosine, self.size).astype(np.float32)
+
+    def shares(self, features: Sequence[str]) -> Vector:
+        """Share of each phrase that the features given cover."""
+        columns = [self.ids[feature] for feature in dict.fromkeys(features) if feature in self.ids]
+        if not columns:
+            return np.zeros(self.size, np.float32)
+        slices = [slice(self.start[column], self.start[column + 1]) for column in columns]
+        rows = np.concatenate([self.rows[held] for held in slices])
         share = np.concatenate([self.share[held] for held in slices])
-        return (
-            np.bincount(rows, cosine, self.size).astype(np.float32),
-            np.bincount(rows, share, self.size).astype(np.float32),
-        )
+        return np.bincount(rows, share, self.size).astype(np.float32)
 
     def held(self, features: Sequence[str]) -> Vector:
         """Share of the IDF of the features given that each phrase holds; features that nothing holds do not

@@ -18,7 +18,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import pairwise
@@ -82,12 +82,13 @@ LEAST = 1e-12
 
 def grams(tokens: Iterable[str]) -> list[str]:
     """2-4-grams of each word, with its edges marked by spaces."""
-    out = []
-    for token in tokens:
-        padded = f" {token} "
-        for size in GRAMS:
-            out += [padded[i : i + size] for i in range(len(padded) - size + 1)]
-    return out
+    return [gram for token in tokens for gram in _grams(token)]
+
+
+@lru_cache(maxsize=65_536)
+def _grams(token: str) -> tuple[str, ...]:
+    padded = f" {token} "
+    return tuple(padded[i : i + size] for size in GRAMS for i in range(len(padded) - size + 1))
 
 
 def neighbours(tokens: Sequence[str]) -> list[str]:
@@ -412,7 +413,7 @@ class Index:
         """
         w = self.weights
         cosine, covered = self.by_words.scores(tokens)
-        near = self.by_grams.scores(grams(tokens))[0] if by_letters else cosine
+        near = self.by_grams.cosines(grams(tokens)) if by_letters else cosine
         total = w.words * cosine + w.coverage * covered * np.minimum(1, 2 * cosine) + w.characters * near
         asked = self._asked.copy()
         for token in set(tokens) & self._demanders.keys():
@@ -421,7 +422,7 @@ class Index:
         for said, denied, holding in self._against:
             if said in tokens and denied not in tokens:
                 asked[holding] *= OPPOSITE
-        pairs = self.by_pairs.scores(neighbours(tokens))[1] if by_letters else cosine
+        pairs = self.by_pairs.shares(neighbours(tokens)) if by_letters else cosine
         return Compared(total * asked, cosine, covered, near, asked, pairs)
 
     def _candidates(
@@ -537,7 +538,7 @@ class Index:
 
     def covered(self, tokens: Sequence[str]) -> float:
         """The largest share of any phrase that a passage holds: much cheaper than ``match``."""
-        return float(self.by_words.scores(tokens)[1].max())
+        return float(self.by_words.shares(tokens).max())
 
     def share(self, word: str, name: str) -> float:
         """Share of the phrases holding a word that are of the chapter (first letter) of a code."""
