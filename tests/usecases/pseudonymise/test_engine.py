@@ -49,6 +49,7 @@ def check(marked: str) -> None:
         "lettre pour le docteur <Nom>lambert</Nom> à <Ville>hazebrouck</Ville>",
         "MONSIEUR <Nom>PIERRE</Nom> EST VENU",
         "Dicté par <Nom>VL</Nom>, tapé par <Nom>cb</Nom>",
+        "Dactylographié par <Nom>mlb</Nom> le <DateIdentifiante>22/06/2020</DateIdentifiante>",
         "Mme <Nom>D U B O I S</Nom>, née le <DateNaissancePatient>O9/1O/1942</DateNaissancePatient>",
         "Dr <Nom>B0UVIER</Nom>, le <DateIdentifiante>l2/O3/2021</DateIdentifiante>",
         "Séjour les <DateIdentifiante>18</DateIdentifiante> et <DateIdentifiante>19/04</DateIdentifiante>, opéré le <DateIdentifiante>neuf octobre</DateIdentifiante>",

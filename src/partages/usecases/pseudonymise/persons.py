@@ -284,7 +284,7 @@ _STAFF_OPENINGS = openings(
 _NAME_OPENINGS = openings("nom pat mal ide ne nee epo ep veu vve ben ass usa res con obj")
 _FIRST_OPENINGS = openings("pre")
 _OTHER_OPENINGS = openings("per con tut cur man aid rep")
-_TYPED_OPENINGS = openings("dic tap sai fra sig ope ini sec")
+_TYPED_OPENINGS = openings("dic tap dac sai fra sig ope ini sec")
 
 
 def find_persons(text: str) -> Iterator[Finding]:
@@ -393,7 +393,7 @@ _NICKNAME = re.compile(
     rf"(?<!\w)(?:dite?|alias|surnomm[ée]e?|pr[ée]nomm[ée]e?|d[ée]nomm[ée]e?|appel[ée]e?) ?[«\"“] ?(?P<name>[{_U}][\w'-]{{2,20}}) ?[»\"”]"
 )
 _TYPED_BY = re.compile(
-    rf"(?i:dict[ée]+ par|tap[ée]+ par|saisie? par|frapp[ée]+ par|frappe|sign[ée]+ (?:par )?|signature|op[ée]rateur|initiales|secr[ée]taire)\s?:?\s(?P<one>[{_U}{_L}]{{2,3}}|[{_U}]\. ?-?[{_U}])(?=\.?(?![\w'-]))"
+    rf"(?i:dict[ée]+ par|tap[ée]+ par|dactylographi[ée]+ par|saisie? par|frapp[ée]+ par|frappe|sign[ée]+ (?:par )?|signature|op[ée]rateur|initiales|secr[ée]taire)\s?:?\s(?P<one>[{_U}{_L}]{{2,3}}|[{_U}]\. ?-?[{_U}])(?=\.?(?![\w'-]))"
 )
 _SLASHED = re.compile(
     rf"(?:(?<=\n)|(?<=^)|(?<=   )|(?<=[Rr][ée]f\. )|(?<=[Rr][ée]f : )|(?<=[Rr][ée]f\. : ))(?P<one>[{_U}]{{2,3}}|[{_L}][{_U}]{{2}}|(?<=\n)[{_L}]{{2,3}}(?=/[{_L}]{{2,3}}\s*(?:\n|$))) ?/ ?(?P<two>[{_U}]{{2,3}}|[{_L}]{{2,3}})(?=\s*$|\s*\n| ?[-–,] ?\d|/\d|\s{{3,}}[A-ZÀ-Þ]|/[A-Z]{{1,3}}[-/ ]\d)"
