@@ -17,7 +17,7 @@ import torch
 
 from partages.errors import UsageError
 from partages.training.base import Base
-from partages.training.export import plain
+from partages.training.export import plain, read_trained, trained_network
 from partages.training.loss import attention, positions
 from partages.training.pretrain import Recipe, Rows, row_order, train
 from partages.training.rows import PADDING, pack
@@ -239,14 +239,14 @@ def regurgitated(
 
 
 def audit(
-    base: Base, trained_network: Any, recipe: Recipe, rows: Rows, unseen: Rows, output: Path, *, most: int, passages: int,
+    base: Base, learnt_network: Any, recipe: Recipe, rows: Rows, unseen: Rows, output: Path, *, most: int, passages: int,
     with_canaries: bool, steps: int | None, seed: int, done: Callable[[], None], prepare: Callable[[Any], Any],
 ) -> dict[str, Any]:  # fmt: skip
     """All the measures of one run.
 
     Args:
         base: what was trained.
-        trained_network: with what the run learnt, adapters still apart.
+        learnt_network: with what the run learnt, adapters still apart.
         recipe: of the run.
         rows: it read from.
         unseen: of the same sources, never read.
@@ -271,7 +271,7 @@ def audit(
             "plus de documents."
         )
     told: dict[str, Any] = {}
-    network = plain(trained_network).eval()
+    network = plain(learnt_network).eval()
     after = [stretch_losses(network, one, where, done) for one, where in ((seen, inside), (unseen, outside))]
     long_in, long_out = inside[:passages], outside[:passages]
     same, tried = regurgitated(network, base, seen, long_in, done)
@@ -301,7 +301,9 @@ def audit(
         copy, again = planted(base, rows, recipe if steps is None else replace(recipe, steps=steps), found)
         marked = prepare(again)
         train(marked, copy, again, output / "canaries", identity=base.sha256 + f"canaries {seed}")
-        told["canaries"] = expose(plain(marked).eval().float(), base, found, seed, done)
+        del marked  # made for speed: what it learnt is read again into a plain network, as a user would
+        learnt = read_trained(output / "canaries" / "trained.pt")
+        told["canaries"] = expose(plain(trained_network(base, learnt)).eval(), base, found, seed, done)
         told["canary_steps"] = again.steps
     told["thresholds"] = THRESHOLDS
     told["passed_thresholds"] = passed(told)

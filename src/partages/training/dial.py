@@ -116,11 +116,16 @@ def whole_line(
         merged = output / "merge"
         if not done(merged, "merge"):
             say("Fusion :")
-            context.invoke(
-                commands.merge_command, base=base, run=run, medical=inputs, general=general, lines=lines,
-                output=merged, general_share=0.5, most_loss=None, methods=("linear", "slerp", "ties"), documents=30,
-                characters=4000,
-            )  # fmt: skip
+            try:
+                context.invoke(
+                    commands.merge_command, base=base, run=run, medical=inputs, general=general, lines=lines,
+                    output=merged, general_share=0.5, most_loss=None, methods=("linear", "slerp", "ties"), documents=30,
+                    characters=4000,
+                )  # fmt: skip
+            except UsageError as error:
+                # too few documents to measure on: what was learnt is exported as it is
+                say(f"Fusion laissée de côté : {error}")
+                merged = None
     model_folder = output / "model"
     target = model_folder / "model.gguf" if model.weights is not None else model_folder
     say("Export :")
