@@ -43,7 +43,7 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(
         (
             click.option(
-                "--hours", type=click.FloatRange(0, min_open=True),
+                "--hours", type=click.FloatRange(0, min_open=True), metavar="HEURES",
                 help="Durée, chargement et essai compris : pas, lot, rang et taux se déduisent d'un essai d'une minute.",
             ),
             click.option("--steps", type=click.IntRange(1), help="Nombre de pas, à la place de --hours."),
@@ -54,7 +54,7 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
             ),
             click.option("--rank", type=click.IntRange(0), help="Rang des adaptateurs (déduit avec --hours ; sinon 16)."),
             click.option(
-                "--rate", type=click.FloatRange(0, min_open=True),
+                "--rate", type=click.FloatRange(0, min_open=True), metavar="TAUX",
                 help="Taux d'apprentissage le plus haut (déduit avec --hours ; sinon 8e-4).",
             ),
             SEED,
@@ -70,7 +70,10 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
     "Avec --hours, tout s'enchaîne dans le temps donné.",
 )  # fmt: skip
 @click.option(
-    "--hours", type=click.FloatRange(0, min_open=True), help="Enchaîner toutes les étapes dans cette durée."
+    "--hours",
+    type=click.FloatRange(0, min_open=True),
+    metavar="HEURES",
+    help="Enchaîner toutes les étapes dans cette durée.",
 )
 @BASE
 @click.option(
@@ -106,7 +109,11 @@ def train(
     )  # fmt: skip
 
 
-@train.command("trim", help="Réduit le vocabulaire d'un modèle à ce qu'une langue et un domaine emploient.")
+@train.command(
+    "trim",
+    short_help="Réduit le vocabulaire d'un modèle.",
+    help="Réduit le vocabulaire d'un modèle à ce qu'une langue et un domaine emploient.",
+)
 @BASE
 @INPUT
 @LINES
@@ -142,7 +149,11 @@ def trim_command(base: Path | None, inputs: tuple[str, ...], lines: bool, size: 
     )
 
 
-@train.command("prepare", help="Découpe des textes en rangées prêtes à apprendre.")
+@train.command(
+    "prepare",
+    short_help="Découpe des textes en rangées.",
+    help="Découpe des textes en rangées prêtes à apprendre.",
+)
 @BASE
 @INPUT
 @LINES
@@ -187,7 +198,11 @@ def prepare_command(
     click.echo(f"{manifest['train']['rows']} rangées, {manifest['train']['tokens']} jetons : {output}")
 
 
-@train.command("pretrain", help="Continue le pré-entraînement sur ce que « prepare » a écrit ; reprend seul.")
+@train.command(
+    "pretrain",
+    short_help="Continue le pré-entraînement.",
+    help="Continue le pré-entraînement sur ce que « prepare » a écrit ; reprend seul.",
+)
 @BASE
 @click.option("--data", type=FILE, required=True, help="Dossier de « prepare ».")
 @_run_options
@@ -212,7 +227,11 @@ def pretrain_command(base: Path | None, data: Path, output: Path, **chosen: Any)
     )  # fmt: skip
 
 
-@train.command("instruct", help="Apprend à répondre : questions et réponses, perte sur les réponses seules.")
+@train.command(
+    "instruct",
+    short_help="Apprend à répondre.",
+    help="Apprend à répondre : questions et réponses, perte sur les réponses seules.",
+)
 @BASE
 @click.option(
     "--data", type=FILE, required=True,
@@ -264,6 +283,7 @@ def instruct_command(
 
 @train.command(
     "merge",
+    short_help="Fusionne avec la base.",
     help="Fusionne avec la base : gain médical contre perte générale, mesurés, dessinés, le meilleur gardé.",
 )
 @BASE
@@ -272,12 +292,13 @@ def instruct_command(
 @click.option("--general", multiple=True, required=True, help="Texte général.")
 @LINES
 @click.option(
-    "--general-share", type=click.FloatRange(0, 1), default=0.5, show_default=True,
+    "--general-share", type=click.FloatRange(0, 1), metavar="PART", default=0.5, show_default=True,
     help="Ce que pèse le texte général dans le choix.",
 )  # fmt: skip
 @click.option(
     "--most-loss",
     type=click.FloatRange(0, 1),
+    metavar="PART",
     help="Perte générale à ne pas dépasser (0.02 : 2 %) ; le plus grand gain médical qui la respecte est alors retenu.",
 )
 @click.option(
@@ -336,7 +357,11 @@ def merge_command(
     click.echo(f"Fusion retenue : {best.method}, poids {best.weight:g}. Courbe : {output / 'curve.svg'}")
 
 
-@train.command("export", help="Écrit le modèle entraîné : adaptateur, modèle GGUF, ou safetensors.")
+@train.command(
+    "export",
+    short_help="Écrit le modèle entraîné.",
+    help="Écrit le modèle entraîné : adaptateur, modèle GGUF, ou safetensors.",
+)
 @BASE
 @RUN
 @click.option(
@@ -349,6 +374,7 @@ def merge_command(
 @click.option(
     "--scale",
     type=click.FloatRange(0),
+    metavar="POIDS",
     default=1.0,
     show_default=True,
     help="Sans --merge : poids de ce qui a été appris.",
@@ -378,6 +404,7 @@ def export_command(
 
 @train.command(
     "audit",
+    short_help="Ce que le modèle rend de ce qu'il a lu.",
     help="Ce que le modèle rend de ce qu'il a lu : identités plantées, appartenance, passages mot pour mot.",
 )
 @BASE
@@ -447,7 +474,9 @@ def audit_command(base: Path | None, run: Path, data: Path, output: Path, **chos
 
 
 @train.command(
-    "publish", help="Rédige la fiche du modèle à partir des manifestes ; le pousse si --repository est donné."
+    "publish",
+    short_help="Rédige la fiche, pousse le modèle.",
+    help="Rédige la fiche du modèle à partir des manifestes ; le pousse si --repository est donné.",
 )
 @RUN
 @click.option("--merge", "merge_folder", type=FILE, help="Dossier de « merge » : ce que l'on a mesuré.")
