@@ -78,12 +78,15 @@ def merge(
 
 
 def chosen(points: Sequence[Point], general_share: float, most_loss: float | None) -> Point:
-    """The best point: the most medical gain among those that lose little enough, or the least cost."""
+    """The best point: the most medical gain among those that lose little enough, or the least cost.
+
+    A thousandth is no difference: of two such, the first is taken, and linear merges, which an adapter holds, come first.
+    """
     base = points[0]
     if most_loss is None:
-        return min(points, key=lambda point: point.cost(base, general_share))
+        return min(points, key=lambda point: round(point.cost(base, general_share), 3))
     fit = [point for point in points if point.general <= (1 + most_loss) * base.general]
-    return min(fit, key=lambda point: point.medical)
+    return min(fit, key=lambda point: round(point.medical / base.medical, 3))
 
 
 def _copy(network: Any) -> dict[str, Tensor]:
