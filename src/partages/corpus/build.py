@@ -33,7 +33,7 @@ from datatrove.executor.base import PipelineExecutor
 from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 
-from partages.corpus import decontaminate, mixture, steps
+from partages.corpus import decontaminate, mixture, steps, topics
 from partages.corpus.ledger import write_json
 from partages.corpus.plan import Plan
 from partages.corpus.sources import read
@@ -303,6 +303,12 @@ _CHOICE = re.compile(r"[A-J][.)] (.+)")
 def _run_local(todo: list[Stage], work: Path, workers: int, settings: dict[str, Any]) -> None:  # noqa: ARG001
     from datatrove.executor import LocalPipelineExecutor
 
+    from partages.usecases.pseudonymise.engine import warm
+
+    # Loaded once, before the workers are forked: they share it.
+    warm()
+    topics.shipped()
+    decontaminate.shipped()
     for stage in todo:
         executor = LocalPipelineExecutor(
             stage.pipeline,
