@@ -334,3 +334,19 @@ def test_a_whole_text_in_windows_1252_is_read_where_the_sidecar_says_so(tmp_path
     assert [row["text"] for row in read(tmp_path / "b")] == [
         document(1).encode("cp1252", "ignore").decode("cp1252")
     ]
+
+
+def test_of_two_records_of_one_source_the_one_free_for_commerce_stays(tmp_path: Path) -> None:
+    folder = source(tmp_path / "in", "cours", [])
+    rows = [
+        {"text": document(1), "licence": "CC-BY-NC-4.0"},
+        {"text": changed(document(1), 0.1, 1), "licence": "CC-BY-4.0"},
+        {"text": document(2), "licence": "CC-BY-NC-4.0"},
+    ]
+    with gzip.open(folder / "cours.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    with (folder / "source.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[options]\nkeep = ["licence"]\n')
+    for edition, licences in (("research", ["CC-BY-4.0", "CC-BY-NC-4.0"]), ("commercial", ["CC-BY-4.0"])):
+        assert run("build", "--input", folder, "--licence", edition, "--output", tmp_path / edition)[0] == 0
+        assert sorted(row["licence"] for row in read(tmp_path / edition)) == licences

@@ -60,10 +60,9 @@ def page(facts: Mapping[str, Any]) -> str:
         )
     flows = flow_rows(facts)
     parts.append("<h2>Mots, étape par étape</h2>")
-    first = [("Lus", flows[0][3])] if flows else []
     parts.append(
         bars(
-            [*first, *((STEPS[step], out) for step, _, _, _, out in flows)],
+            [(STEPS[step], out) for step, _, _, _, out in flows],
             "Mots qui restent après chaque étape",
         )
     )
@@ -75,10 +74,7 @@ def page(facts: Mapping[str, Any]) -> str:
     parts.append("<h2>Pourquoi</h2>")
     parts.append(
         bars(
-            [
-                (f"{REASONS.get(reason, reason)} ({STEPS[step].lower()})"[:44], words)
-                for step, reason, _, _, words in dropped[:20]
-            ],
+            [(REASONS.get(reason, reason), words) for _, reason, _, _, words in dropped[:20]],
             "Mots retirés, par raison",
         )
     )

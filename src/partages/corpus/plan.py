@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from partages.corpus.sources import Input, Source, source_from, sources_in
+from partages.corpus.sources import PER_DOCUMENT, Input, Source, source_from, sources_in
 
 Edition = Literal["commercial", "research"]
 OnDamage = Literal["stop", "skip", "retry"]
@@ -119,7 +119,7 @@ def make(
                 against.append(one)
             if one.source.use not in uses:
                 aside.append((one.source.name, one.source.use))
-            elif edition == "commercial" and not one.source.commercial:
+            elif edition == "commercial" and not one.source.commercial and one.source.licence != PER_DOCUMENT:
                 refused.append(
                     (one.source.name, f"« {one.source.name} » : {one.source.licence}, recherche seulement.")
                 )

@@ -23,7 +23,7 @@ from partages.corpus.ledger import Ledger
 from partages.corpus.normalise import join_tokens, normalise
 from partages.corpus.plan import Edition, OnDamage, Part
 from partages.corpus.quality import STRIPPED, judge, judge_paragraph
-from partages.corpus.sources import Damage, Record, read
+from partages.corpus.sources import Damage, Record, licence_of, read
 from partages.corpus.words import digest, numbers, split
 from partages.errors import BadDocument
 
@@ -179,8 +179,7 @@ class Read(PipelineStep):
         for record in self._records(part, ledger):
             words = _words(record.text)
             ledger.came(source.name, words)
-            licence = record.metadata.get("licence", source.licence)
-            commercial = bool(record.metadata.get("commercial", source.commercial))
+            licence, commercial = licence_of(source, record)
             if self.edition == "commercial" and not commercial:
                 ledger.count(source.name, "research-only", words)
                 continue
@@ -341,7 +340,7 @@ class Sign(PipelineStep):
 
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
         folder = Path(self.folder)
-        signatures, keys, lengths = [], [], []
+        signatures, keys, lengths, commercial = [], [], [], []
         repeats = []
         words_path = folder / "words" / f"{rank:05d}.u32"
         words_path.parent.mkdir(parents=True, exist_ok=True)
@@ -357,6 +356,7 @@ class Sign(PipelineStep):
                     signatures.append(duplicates.signature(duplicates.shingles(flat)))
                     keys.append(digest(flat))
                     lengths.append(len(flat))
+                    commercial.append(document.metadata["commercial"])
                     words_file.write(flat.astype("<u4").tobytes())
                     told = document.metadata
                     rows.write(
@@ -364,6 +364,7 @@ class Sign(PipelineStep):
                     )
                 yield document
         made = np.array(signatures, dtype=np.uint32).reshape(-1, duplicates.HASHES)
+        save_array(folder / "commercial" / f"{rank:05d}.npy", np.array(commercial, dtype=bool))
         save_array(folder / "digests" / f"{rank:05d}.npy", np.array(keys, dtype=np.uint64))
         save_array(folder / "ends" / f"{rank:05d}.npy", np.cumsum([0, *lengths]).astype(np.int64))
         # Laid out as the steps that follow read them: a band, or a share of the sentences, is one stretch of the file.
@@ -519,7 +520,7 @@ class Verify(PipelineStep):
 
 
 class Choose(PipelineStep):
-    """Which documents stay: in order, each that is no near duplicate of one that stays. One task."""
+    """Which documents stay: in order, each that is no near duplicate of one that stays; of two, one free for commerce. One task."""
 
     type = "partages"
     name = "choose"
@@ -532,14 +533,19 @@ class Choose(PipelineStep):
         folder = Path(self.folder)
         corpus = Corpus(folder)
         gone = np.zeros(corpus.size, dtype=bool)
+        flags = [load_array(folder / "commercial" / f"{owner:05d}.npy") for owner in range(corpus.ranks)]
+        commercial = np.concatenate([np.zeros(0, dtype=bool), *flags])
         reasons = []
         for owner in range(corpus.ranks):
             for later, earlier, share in load_array(folder / "edges" / f"{owner:05d}.npy").tolist():
                 if self.keep and share < 1:
                     continue
-                if not gone[later] and not gone[earlier]:
-                    gone[later] = True
-                    reasons.append((later, earlier, share))
+                if gone[later] or gone[earlier]:
+                    continue
+                if commercial[later] and not commercial[earlier]:  # in a source whose records differ
+                    later, earlier = earlier, later
+                gone[later] = True
+                reasons.append((later, earlier, share))
         save_array(folder / "chosen" / "why.npy", np.array(reasons, dtype=EDGE))
         save_array(folder / "chosen" / "gone.npy", gone)
         yield from ()
