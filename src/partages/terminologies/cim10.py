@@ -228,7 +228,9 @@ class Nomenclature(Mapping[str, Code]):
 
 _UNSPECIFIED = re.compile(r"sans (?:autre )?précision|non précisée?s?|\bSAI\b", re.IGNORECASE)
 _USUAL = re.compile(
-    r"\bfermée\b|prise en charge initiale|sans complication|sans plaie|sans gangrène", re.IGNORECASE
+    r"\bfermée\b|prise en charge initiale|sans complication|sans plaie|sans occlusion ni gangrène"
+    r"|^(?!.*avec occlusion).*sans gangrène",
+    re.IGNORECASE,
 )
 
 
