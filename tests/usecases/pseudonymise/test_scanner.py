@@ -20,6 +20,8 @@ def found(text: str) -> list[tuple[str, str]]:
     [
         ("Mme AVRIL Josiane, vue ce jour.", [("Nom", "AVRIL"), ("Prenom", "Josiane")]),
         ("Dr d'Agostino et M. Ould Ahmed", [("Nom", "d'Agostino"), ("Nom", "Ould Ahmed")]),
+        ("Mme D. a vu le Dr Y. à Lorient", [("Nom", "D."), ("Nom", "Y."), ("Ville", "Lorient")]),
+        ("Nom marital MARTIN Prénom YVETTE", [("Nom", "MARTIN"), ("Nom", "YVETTE")]),
         ("MmeLAGARDE est sortie.", [("Nom", "LAGARDE")]),
         ("revu par dr hamdaoui", [("Nom", "hamdaoui")]),
         ("né le 02/06/1948, opéré le 3 mars 2021", [("DateNaissancePatient", "02/06/1948"), ("DateIdentifiante", "3 mars 2021")]),

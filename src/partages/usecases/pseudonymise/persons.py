@@ -35,7 +35,7 @@ _PARTICLE = (
     r"|del|st|ste|DE LA|DE|DU|DES|D'|LE|LA|VAN DER|VAN|VON|BEN|EL|AL|DA|DOS|DI|DEL|ST|De La|De|Du|Des|Da|Dos|Di|Del|Le|La|Van Der|Van Den|Van De|Van|Von|Ben|El|Al|Abou|Abd|Aït|Ait|Bou|Ould|Saint|Sainte|St|Ste|Mac|Mc)"
 )
 _TOKEN = re.compile(
-    rf"(?P<initial>(?:[{_U}]\.[ -]?){{1,3}}|[{_U}](?=[ ][{_U}]{{2}}))"
+    rf"(?P<initial>(?:[{_U}]\.[ -]?){{1,3}}|(?:P[Hh]|C[Hh]|T[Hh]|F[Rr]|Cl|Chr|Jn)\.(?= ?[{_U}])|[{_U}](?=[ ][{_U}]{{2}}))"
     rf"|(?P<particle>{_PARTICLE}(?=(?<=['’])[{_U}]|[ ]['{_U}{_L}]))|(?P<name>{_NAME})"
 )
 _GAP = re.compile(r" {1,4}|\^|(?<=['’.])")

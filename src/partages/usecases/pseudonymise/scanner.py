@@ -189,7 +189,7 @@ _ANY = "FGNOvYCUVQwXEMxi"
 _CAP = r"(?:(?:[FGNOvYCUVQwXEMxSA]|[iC](?=')|b(?=-))(?:[-'~](?:[pqglds]-)?[FGNOvYCUVQwXEMxybzq])*)"
 _LIKE = r"(?:(?:[FGNOvYCUVQS]|i(?='))(?:[-'](?:[pqglds]-)?[FGNOvYCUVQwXEMxyzq])*)"
 _INITIAL = r"(?:[im]\.(?:[- ]?[im]\.){0,2} ?|[im]-[im]\.? )"
-_NAME = rf"{_INITIAL}?{_P}{{0,2}}{_CAP}(?:\ (?:{_P}{{0,2}}{_LIKE}|i\b\.?)){{0,3}}"
+_NAME = rf"{_INITIAL}?{_P}{{0,2}}{_CAP}(?:\ (?:{_P}{{0,2}}(?:{_LIKE}|E)|i\b\.?)){{0,3}}"
 _TITLE = r"(?:[TD]\.?|m\.|m(?= [GOYUQX]))"
 _DAY, _MONTH, _YEAR2 = "[012]", "[01]", "[0123]"
 _ID = r"(?:[GOUYXQACiemE]{1,2}[-/ ]?){0,3}[0-9&](?:[-/._]?[0-9GOUYXQAiCm]){0,14}"
@@ -231,8 +231,10 @@ RULES: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
         (_VILLE, 0.78, r"(?:[qS][- ])?(?:[VQFGNOvYCUwX]|S)-(?:(?:[plusgà]|q|n)(?:-|'))+[VQFGNOvYCUwXE](?:-[VQFGNOvYCUwXE])*|S-[VQFGNOvYCUwXE](?![- ]?[FGNOCU])"),
         (_VILLE, KNOWN_TOWN, r"(?<![FGNOCUVY][ -])(?:[qS][- ])(?:[VQFGNOvYCUwXE])(?:-[VQFGNOvYCUwXE])*|[VQNOCUFGwXv]-[VQNOCUwXv]|[VQ] (?:s|n|p|g) (?:[pqg] |[pg]')?[VQNOCUwX]"),
         (Categorie.ETABLISSEMENT, 0.9, rf"H(?: [ae]){{0,2}}(?: g(?: |')| |\|)[\"']?({_P}{{0,2}}(?:{_INITIAL})?(?:[VQFGNOvYCUwXESx]|i(?='))(?:[-' ](?:{_P}){{0,2}}[VQFGNOvYCUwXES])*)"),
-        (_NOM, 0.95, rf"{_TITLE}(?: ?[/,]? ?(?:a |et |l )?{_TITLE})?[ :]{{0,2}}({_NAME})"),
+        (_NOM, 0.95, rf"{_TITLE}(?: ?[/,]? ?(?:a |et |l )?{_TITLE})?[ :]{{0,2}}((?:[HeA]\. ?)?{_NAME})"),
         (_NOM, 0.94, rf"{_TITLE} ({_P}{{0,2}}[ybz](?:[- ][yz]){{0,2}})(?![-'])"),
+        (_NOM, 0.8, rf"{_TITLE} ([im]\.(?:-?[im]\.)?)(?=[ ,)])"),
+        (_NOM, 0.86, rf"f(?: [abz]){{0,2}} ({_P}{{0,2}}[OUYGQ](?:[- ][OUYGQ]){{0,2}})"),
         (_NOM, 0.85, rf"D\.? {_CAP}(?: {_LIKE}){{0,2}},? (?:a|et|/|,) ({_LIKE}(?: {_LIKE}){{0,2}})"),
         (_NOM, 0.9, rf"[kf](?:\(?[aei]?\)?|[ ][paegfk' ]{{1,12}})?[ .]{{0,8}}:[. ]{{0,8}}\t?(?:{_TITLE} )?({_NAME})"),
         (_NOM, 0.9, r"f ?: ?([yzb](?:[- ][yz])?)(?= ?[,/\n]|$)"),
