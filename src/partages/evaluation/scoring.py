@@ -25,7 +25,7 @@ from partages.evaluation.robustness import perturb
 from partages.evaluation.sampling import age_band
 from partages.evaluation.statistics import DRAWS, LEVEL, Array, Metrics, bootstrap, difference, gaps, mcnemar
 
-FORMAT = "partages-evaluation/1"
+FORMAT = "partages-evaluation/2"
 MOST_ERRORS = 20
 """Errors shown of one document."""
 SMALLEST_GROUP = 5
