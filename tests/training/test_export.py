@@ -13,7 +13,7 @@ from gguf.quants import dequantize
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from partages.errors import UsageError
-from partages.models.gguf_file import Weights, read_weights, write_weights
+from partages.models.gguf_file import Field, Weights, read_weights, write_weights
 from partages.training.base import Base, read_base
 from partages.training.export import Learnt, plain, trained_network
 from partages.training.merging import export
@@ -41,13 +41,17 @@ def learnt(base: Base, folder: Path, method: Method = "lora") -> Any:
     return network
 
 
-def logprobs_in_llama_cpp(model: Path, prompt: str) -> dict[int, float]:
+def logprobs_in_llama_cpp(model: Path, prompt: str, adapter: Path | None = None) -> dict[int, float]:
     """Log-probabilities of the token that follows, by token."""
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(model)
     parameters.hostnames, parameters.port, parameters.api_keys = ["127.0.0.1"], 0, ["k"]
     parameters.n_ctx, parameters.n_parallel, parameters.verbosity, parameters.warmup = 256, 1, 0, False
     parameters.cpuparams.n_threads = 1
+    if adapter:
+        lora = xllamacpp.CommonAdapterLoraInfo()
+        lora.path, lora.scale = str(adapter), 1.0
+        parameters.lora_adapters = [lora]
     server = xllamacpp.Server(parameters)
     said = httpx.post(
         f"{server.listening_address}/completion", headers={"Authorization": "Bearer k"}, timeout=60,
@@ -121,6 +125,31 @@ def test_a_folder_is_a_base_too(tmp_path: Path, tiny: Weights) -> None:
     ids = [2, *base.encode(TEXT)]
     network = trained_network(base, Learnt(torch.load(tmp_path / "run" / "trained.pt")["weights"], 4, "lora"))
     assert np.allclose(logprobs_in_torch(folder.network(), ids), logprobs_in_torch(network, ids), atol=1e-4)
+
+
+def llama() -> Weights:
+    """The small network as a Llama: fewer norms, no window."""
+    gemma = small()
+    fields = {name.replace("gemma3.", "llama."): field for name, field in gemma.fields.items()}
+    fields["general.architecture"] = Field("llama", 8)
+    gone = ("post_attention_norm", "post_ffw_norm", "attn_q_norm", "attn_k_norm")
+    return Weights(
+        fields, {name: one for name, one in gemma.tensors.items() if not any(part in name for part in gone)}
+    )
+
+
+@pytest.mark.slow
+def test_an_adapter_beside_its_base_is_the_merged_model(tmp_path: Path) -> None:
+    for name, weights in (("gemma", small()), ("llama", llama())):
+        write_weights(tmp_path / f"{name}.gguf", weights)
+        base = read_base(tmp_path / f"{name}.gguf")
+        network = plain(learnt(base, tmp_path / name))
+        export(base, tmp_path / name, "adapter", None, 1.0, tmp_path / f"{name}-a.gguf")
+        found = logprobs_in_llama_cpp(tmp_path / f"{name}.gguf", TEXT, tmp_path / f"{name}-a.gguf")
+        before = logprobs_in_llama_cpp(tmp_path / f"{name}.gguf", TEXT)
+        truth = logprobs_in_torch(network, [2, *base.encode(TEXT)])
+        assert max(abs(found[at] - truth[at]) for at in found) < 0.02, name
+        assert max(abs(before[at] - truth[at]) for at in found) > 0.05, name
 
 
 def test_llama_heads_go_and_come_back() -> None:

@@ -16,7 +16,7 @@ from tokenizers.processors import TemplateProcessing
 from partages.errors import UsageError
 from partages.models.gguf_file import F16, F32, OUTPUT, Q8_0, Field, Tensor, Weights, row_bytes
 from partages.training.base import Base, quiet
-from partages.training.network import gguf_name, stored_value
+from partages.training.network import gguf_name, outputs_as_stored, stored_value
 from partages.training.pretrain import with_adapters
 from partages.training.quantise import kind_in_mixture, quantise
 
@@ -75,15 +75,11 @@ def adapter(learnt: Learnt, base: Weights, scale: float = 1.0) -> Weights:
         scale: how strongly they act; 1 as trained, 0 gives the base back.
 
     Raises:
-        UsageError: what was learnt is no low-rank adapter, or the architecture is Llama (its heads are stored interleaved).
+        UsageError: what was learnt is no low-rank adapter.
     """
     if learnt.method != "lora" or not learnt.rank:
         raise UsageError(
             "Seul un entraînement « lora » donne un adaptateur GGUF : exportez le modèle entier (--kind q8_0)."
-        )
-    if base.architecture == "llama":
-        raise UsageError(
-            "Un adaptateur GGUF n'est écrit que pour gemma3 : exportez le modèle fusionné (--kind f16)."
         )
     fields = {
         "general.architecture": Field(base.architecture, _TEXT),
@@ -94,7 +90,9 @@ def adapter(learnt: Learnt, base: Weights, scale: float = 1.0) -> Weights:
     tensors = {}
     for name, value in learnt.weights.items():
         module, _, side = name.removesuffix(".default.weight").rpartition(".lora_")
-        tensors[f"{gguf_name(module)}.weight.lora_{side.lower()}"] = _stored(value.numpy(), F16)
+        target = f"{gguf_name(module)}.weight"
+        values = outputs_as_stored(base, target, value) if side == "B" else value
+        tensors[f"{target}.lora_{side.lower()}"] = _stored(values.detach().numpy(), F16)
     return Weights(fields, tensors)
 
 

@@ -46,10 +46,16 @@ def stored_value(weights: Weights, tensor: str, state: Mapping[str, torch.Tensor
     values = state[name].float()
     if values.dim() == 1 and weights.architecture == "gemma3":
         return values + 1.0
-    if weights.architecture == "llama" and (short := tensor.split(".")[-2]) in ("attn_q", "attn_k"):
-        heads = weights.number("attention.head_count" if short == "attn_q" else "attention.head_count_kv")
-        return _permuted(values, int(heads))
-    return values
+    return outputs_as_stored(weights, tensor, values)
+
+
+def outputs_as_stored(weights: Weights, tensor: str, values: torch.Tensor) -> torch.Tensor:
+    """Rows of a matrix in llama.cpp's order, which interleaves the halves of Llama's heads."""
+    short = tensor.split(".")[-2]
+    if weights.architecture != "llama" or short not in ("attn_q", "attn_k"):
+        return values
+    heads = weights.number("attention.head_count" if short == "attn_q" else "attention.head_count_kv")
+    return _permuted(values, int(heads))
 
 
 def _module_name(tensor: str, architecture: str) -> str | None:
