@@ -138,7 +138,8 @@ def measure_bits(asked: argparse.Namespace) -> dict[str, Any]:
         found = json.loads(asked.output.read_text())["bits"]
     except (OSError, ValueError, KeyError):
         found = {}
-    texts = {name: chosen(read(), asked.characters) for name, (_, read) in TEXTS.items()}
+    kinds = asked.kinds or list(TEXTS)
+    texts = {name: chosen(TEXTS[name][1](), asked.characters) for name in kinds}
     for model in asked.models:
         path = Path(model) if model.endswith(".gguf") else model_path(Settings(model=model))
         weights = read_weights(path)
@@ -330,6 +331,7 @@ def main() -> None:
     }  # fmt: skip
     parser.add_argument("what", choices=what)
     parser.add_argument("--models", nargs="+", default=list(MODELS))
+    parser.add_argument("--kinds", nargs="+", choices=TEXTS)
     parser.add_argument("--characters", type=int, default=16_000)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--drawn", type=int, default=20)

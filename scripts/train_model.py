@@ -44,7 +44,7 @@ from partages.terminal import progress_bar
 from partages.training import loss as losses
 from partages.training.fast import ATTENTION, attend
 from partages.training.fast import _quicken_norm as quicken_norm
-from partages.training.instruct import Example, encode
+from partages.training.instruct import Example
 from partages.training.network import LINEAR, build, gguf_name
 from partages.training.rows import split_of
 from partages.training.vocabulary import build_tokenizer, kept_tokens
@@ -163,6 +163,20 @@ def rows_of(texts: dict[str, list[str]], weights: Weights) -> dict[str, np.ndarr
         array = np.array(rows, dtype=np.uint32)
         found[name] = array[np.random.default_rng(0).permutation(len(array))]
     return found
+
+
+def encode(example: Example, weights: Weights, tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Tokens of what precedes the answer, and of the answer with its end, in Gemma's turns (``specialised.TEMPLATE``)."""
+    place = {token: at for at, token in enumerate(weights.tokens)}
+    opens, closes, start = place["<start_of_turn>"], place["<end_of_turn>"], weights.token_id("bos")
+    asked = f"{example.system}\n\n{example.prompt}" if example.system else example.prompt
+
+    def plain(text: str) -> list[int]:
+        return list(tokenizer.encode(text, add_special_tokens=False).ids)
+
+    assert start is not None
+    before = [start, opens, *plain(f"user\n{asked}"), closes, *plain("\n"), opens, *plain("model\n")]
+    return before, [*plain(example.answer), closes]
 
 
 def question(draw: random.Random, questions: list[dict[str, Any]], tasks: dict[str, Any]) -> Example:

@@ -9,7 +9,7 @@ from partages.models.generator import Prompt, generate
 from partages.resources import Resources
 from partages.settings import Settings
 
-IS_BASE = True
+IS_BASE = False
 """Whether the shipped model follows no instruction."""
 
 
