@@ -89,3 +89,7 @@ def test_an_unspecified_hernia_is_not_obstructed() -> None:
     table = cim10.load()
     found = {name: table.default_leaf(name) for name in ("K40", "K41", "K42", "K43", "K44", "K46")}
     assert found == {"K40": "K409", "K41": "K419", "K42": "K429", "K43": "K439", "K44": "K449", "K46": "K469"}
+
+
+def test_an_unspecified_gallstone_is_without_cholecystitis() -> None:
+    assert cim10.load().default_leaf("K80") == "K802"

@@ -228,8 +228,8 @@ class Nomenclature(Mapping[str, Code]):
 
 _UNSPECIFIED = re.compile(r"sans (?:autre )?précision|non précisée?s?|\bSAI\b", re.IGNORECASE)
 _USUAL = re.compile(
-    r"\bfermée\b|prise en charge initiale|sans complication|sans plaie|sans occlusion ni gangrène"
-    r"|^(?!.*avec occlusion).*sans gangrène",
+    r"\bfermée\b|prise en charge initiale|sans complication|sans plaie"
+    r"|sans occlusion ni gangrène|\(sans cholécystite\)|^(?!.*avec occlusion).*sans gangrène",
     re.IGNORECASE,
 )
 
