@@ -104,6 +104,25 @@ def test_a_server_that_always_fails_is_given_up_and_said(tmp_path: Path) -> None
     assert not (tmp_path / "a.bin").exists()
 
 
+def test_a_home_that_cannot_be_reached_is_said_soon_and_not_tried_by_every_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("partages.corpus.download.FIRST_WAIT", 0.01)
+    given = source(api="http://127.0.0.1:9", dataset="jeu", format="table")
+    _, damages = told(given, tmp_path)
+    assert "après 3 essais" in damages[0].reason
+    start = time.monotonic()
+    _, again = told(given, tmp_path)
+    assert again[0].slug == "network"
+    assert "après 3 essais" in again[0].reason
+    assert time.monotonic() - start < 0.2
+    monkeypatch.setattr("partages.corpus.homes.FORGET", 0)
+    calls: list[Asked] = []
+    with serving(lambda asked: (calls.append(asked), asked.answer(b"{}"))) as url:  # type: ignore[func-returns-value]
+        told(source(api=url, dataset="jeu", format="table"), tmp_path)
+    assert calls, "later it is tried again"
+
+
 def test_a_file_unlike_its_checksum_is_refused(tmp_path: Path) -> None:
     with serving(lambda asked: ranged(asked, DATA)) as url, client() as http:
         with pytest.raises(SourceUnavailable, match="sha256"):
@@ -284,6 +303,10 @@ def test_homes_are_tried_without_being_brought(tmp_path: Path) -> None:
             )
         done = CliRunner().invoke(corpus, ["reach", str(tmp_path / "bon.toml"), str(tmp_path / "perdu.toml")])
     assert done.exit_code == 1
+    command = [sys.executable, "-m", "partages.cli", "corpus", "sources", str(tmp_path / "seul")]
+    (tmp_path / "seul").mkdir()
+    (tmp_path / "seul" / "a.txt").write_text("Sans licence.")
+    assert subprocess.run(command, capture_output=True, timeout=120).returncode == 1, "the real entry point"
     assert done.stdout.splitlines()[0] == "✓ bon : 1 fichier : bon.csv"
     assert done.stdout.splitlines()[1].startswith("✗ perdu : « perdu.csv » répond par le code 404.")
     assert asked_for == ["bytes=0-0", "bytes=0-0"]

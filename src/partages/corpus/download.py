@@ -24,7 +24,9 @@ TRIES = 6
 """Attempts without any progress before a server is given up."""
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
 """Seconds between attempts: doubled each time, or what ``Retry-After`` says, no longer than the second."""
-TIMEOUT = httpx2.Timeout(30, read=120)
+UNREACHABLE_TRIES = 3
+"""Attempts where no connection can be made at all."""
+TIMEOUT = httpx2.Timeout(30, connect=10, read=120)
 AGENT = "partages-corpus (https://pypi.org/project/partages)"
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 Wait = Callable[[float], None]
@@ -92,6 +94,8 @@ def get(
             response = http.get(url, params=parameters) if parameters else http.get(url)
         except httpx2.TransportError as error:
             pause, why = min(2 * pause, LONGEST_WAIT), type(error).__name__
+            if _unreachable(error) and attempt + 1 >= UNREACHABLE_TRIES:
+                break
             continue
         if response.status_code in TRANSIENT:
             pause = retry_after(response, min(2 * pause, LONGEST_WAIT))
@@ -101,8 +105,12 @@ def get(
             return response
         raise SourceUnavailable(_refusal(url, response.status_code))
     raise SourceUnavailable(
-        f"« {_shown(url)} » ne répond pas après {TRIES} essais ({why}) : recommencez plus tard."
+        f"« {_shown(url)} » ne répond pas après {attempt + 1} essais ({why}) : recommencez plus tard."
     )
+
+
+def _unreachable(error: httpx2.TransportError) -> bool:
+    return isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
 
 
 def _shown(url: str) -> str:
@@ -161,6 +169,8 @@ def _fetch(http: httpx2.Client, url: str, target: Path, checksum: str, wait: Wai
             whole, pause_asked = _stream(http, url, partial, mark, pause)
         except httpx2.TransportError as error:
             whole, pause_asked, why = False, None, type(error).__name__
+            if _unreachable(error) and attempts + 1 >= UNREACHABLE_TRIES:
+                break
         if whole:
             mark.unlink(missing_ok=True)
             _verify(partial, checksum, url)

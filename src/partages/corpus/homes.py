@@ -1,7 +1,9 @@
 """Reading a source from its home: files by address, the Hub, an OAI-PMH server; kept in the cache."""
 
+import contextlib
 import hashlib
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
@@ -14,6 +16,8 @@ from partages.corpus.sources import PER_DOCUMENT, Damage, Record, Source
 from partages.errors import BadDocument, MissingPart, PartagesError, UnreadableDocument, UsageError
 from partages.inputs import text_from_bytes
 
+FORGET = 10
+"""Seconds during which a home that failed is not tried again: the tasks of a build each read it."""
 MAX_ARTICLE = 5_000_000
 """Characters of an article."""
 MAX_UNPACKED = 50_000_000_000
@@ -26,8 +30,11 @@ def read_home(source: Source, damaged: Told, cache: Path) -> Iterator[Record]:
     What cannot be had is told to ``damaged`` (``network``); what was brought before is used.
     """
     folder = cache / "sources" / source.name
+    failed = folder / ".failed"
     readers = {"files": _read_addresses, "hub": _read_hub, "oai": _read_harvest}
     try:
+        if failed.exists() and time.time() - failed.stat().st_mtime < FORGET:
+            raise SourceUnavailable(failed.read_text(encoding="utf-8"))
         yield from readers[source.reader](source, damaged, folder)
     except MissingPart:
         raise
@@ -36,6 +43,10 @@ def read_home(source: Source, damaged: Told, cache: Path) -> Iterator[Record]:
 
         if isinstance(error, DamagedSource):
             raise
+        if isinstance(error, SourceUnavailable):
+            with contextlib.suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
+                failed.write_text(str(error), encoding="utf-8")
         reason = f"« {source.name} » : {error} Page de la source : {source.home}"
         damaged(Damage(source.name, source.home, "network", reason, "rest"))
 

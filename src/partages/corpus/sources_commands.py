@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def sources(locations: tuple[str, ...], commercial: bool, output_format: str) ->
     for reason in (one.reason for one in refused):
         click.echo(f"Refusé : {reason}", err=True)
     if refused:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 @click.command(
@@ -85,7 +86,7 @@ def reach(names: tuple[str, ...]) -> None:
                 click.echo(f"✗ {source.name} : {error} Page : {source.home}")
             advance()
     if failed:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 USE_WORDS = {
