@@ -1,6 +1,10 @@
 """The steps one after another, as a user types them, on a small model."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -139,3 +143,39 @@ def test_a_bad_example_is_named_by_its_line(base: Path, tmp_path: Path, line: st
             "--output",
             tmp_path / "r",
         )
+
+
+@pytest.mark.slow
+def test_a_killed_command_typed_again_follows_the_same_curve(base: Path, notes: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    run(
+        "prepare",
+        "--base",
+        base,
+        "--input",
+        notes,
+        "--lines",
+        "--tokens",
+        2000,
+        "--length",
+        64,
+        "--output",
+        data,
+    )
+    options = ["pretrain", "--base", base, "--data", data, "--steps", 60, "--rate", "0.01", "--output"]
+    run(*options, tmp_path / "whole")
+    cut = tmp_path / "cut"
+    command = [sys.executable, "-m", "partages.cli", "train", *map(str, options), str(cut)]
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
+    while not (cut / "curve.jsonl").exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not (cut / "manifest.json").exists()
+    run(*options, cut)
+    losses = [
+        [json.loads(line)["loss"] for line in (folder / "curve.jsonl").read_text().splitlines()]
+        for folder in (tmp_path / "whole", cut)
+    ]
+    assert len(losses[0]) == 60
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
