@@ -102,12 +102,24 @@ def test_killed_twenty_times_the_corpus_is_the_same(
             killed += 1
             stages |= {path.name for path in marks.iterdir()} if marks.is_dir() else set()
         process.wait()
-    build = command(
-        "build", "--input", inputs, "--licence", "commercial", "--output", outputs[-1], "--resume"
-    )
-    subprocess.run(build, check=True, capture_output=True)
+    for output in outputs:  # the last is finished; a kill may have come while another took its work away
+        again = command("build", "--input", inputs, "--licence", "commercial", "--output", output, "--resume")
+        subprocess.run(again, check=True, capture_output=True)
     assert all(digest(output) == digest(whole) for output in outputs)
     assert len(stages) >= 3
+
+
+def test_killed_while_its_work_was_taken_away(
+    inputs: Path, undisturbed: tuple[Path, float], tmp_path: Path
+) -> None:
+    whole, _ = undisturbed
+    output = tmp_path / "corpus"
+    shutil.copytree(whole, output)
+    (output / ".work" / "log").mkdir(parents=True)
+    build = command("build", "--input", inputs, "--licence", "commercial", "--output", output, "--resume")
+    subprocess.run(build, check=True, capture_output=True)
+    assert digest(output) == digest(whole)
+    assert not (output / ".work").exists()
 
 
 @pytest.mark.slow

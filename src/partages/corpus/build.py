@@ -227,9 +227,11 @@ def build(
     output = output.resolve()
     work = output / WORK
     try:
-        if (output / DONE).exists() and not work.exists():
+        if (output / DONE).exists():  # whole, though a kill may have come while its work was taken away
             if not resume:
                 raise UsageError(f"« {output} » contient déjà un corpus : donnez un autre dossier.")
+            if work.exists() and not keep_work:
+                shutil.rmtree(work)
             return False
         _open_work(plan, output, work, resume)
         _read_benchmarks(plan, work)

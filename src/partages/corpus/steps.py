@@ -800,7 +800,7 @@ class Topics(Step):
 
 
 def tokens_of(text: str) -> int:
-    """Tokens of a text in the vocabulary of the embedded model (Gemma 3), about: fitted on the corpus, see ``docs/corpus.md``."""
+    """Tokens of a text in the vocabulary of the embedded model (Gemma 3), about: an estimate, see ``docs/corpus.md``."""
     return max(1, round(TOKENS_PER_CHARACTER * len(text)))
 
 
