@@ -25,6 +25,7 @@ def found(text: str) -> list[tuple[str, str]]:
         ("MmeLAGARDE est sortie.", [("Nom", "LAGARDE")]),
         ("revu par dr hamdaoui", [("Nom", "hamdaoui")]),
         ("né le 02/06/1948, opéré le 3 mars 2021", [("DateNaissancePatient", "02/06/1948"), ("DateIdentifiante", "3 mars 2021")]),
+        ("Vu le 4 juin. Revu le 4 janv. à 8 h", [("DateIdentifiante", "4 juin"), ("DateIdentifiante", "4 janv.")]),
         ("Vu le vingt-six juin deux mille vingt", [("DateIdentifiante", "vingt-six juin deux mille vingt")]),
         ("IPP : 8004512 NDA 240031778", [("CodeIdentifiant", "8004512"), ("CodeIdentifiant", "240031778")]),
         ("Tél. : 01 99 00 12 34", [("NumeroTelephone", "01 99 00 12 34")]),

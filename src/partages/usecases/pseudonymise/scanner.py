@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from partages.documents import Span
-from partages.text import fold
+from partages.text import fold, strip_accents
 from partages.usecases.pseudonymise.dates import _DAY_MONTH, _weight
 from partages.usecases.pseudonymise.gazetteers import (
     communes,
@@ -197,6 +197,9 @@ _TOWN = r"(?:[qS][- '])?(?:[VQFGNOvYCUwXE]|i(?='))(?:[-'](?:[pqgldusnà]-?'?){0,
 
 DAY_AND_MONTH, KNOWN_TOWN, LONG_NUMBER = 0.75, 0.71, 0.69
 """Scores of what is looked at again: a day and a month are weighed as the rules do, a town is looked up, a long number may be a date."""
+_WHOLE_MONTHS = frozenset(
+    "janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre".split()
+)
 _NOM, _VILLE, _DATE, _CODE = Categorie.NOM, Categorie.VILLE, Categorie.DATE_IDENTIFIANTE, Categorie.CODE
 RULES: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
     (label, score, re.compile(pattern))
@@ -327,6 +330,12 @@ def _settled(
             and sum(map(len, filter(str.isdigit, tokens[start:end]))) < 3
         ):
             continue
+        if (
+            end - start > 1
+            and tokens[end - 1] == "."
+            and strip_accents(tokens[end - 2]).lower() in _WHOLE_MONTHS
+        ):
+            end -= 1  # the full stop of the sentence, not of an abbreviation
         if score == DAY_AND_MONTH and label == Categorie.DATE_IDENTIFIANTE:
             number = start + 2 * (classes[start] == "j")
             match = _DAY_MONTH.match(text, ends[number - 1] if number else 0)
