@@ -190,3 +190,20 @@ def test_help_is_in_french(command: list[str]) -> None:
     assert "Affiche cette aide." in page
     english = ("Usage", "Commands", "Show this", "default:", "required", "INTEGER", "TEXT", "PATH")
     assert not [word for word in english if re.search(rf"\b{word}(?![A-Z])", page)]
+
+
+def test_status_of_a_corpus_with_a_damaged_source(tmp_path: Path) -> None:
+    source = 'name = "cours"\ntitle = "Cours"\npublisher = "Nous"\nhome = "ici"\nlicence = "CC-BY-4.0"\ncommercial = true\n'
+    source += 'attribution = "Nous"\nlanguage = "fr"\nkind = "lecture"\nuse = "pre-training"\nreader = "folder"\n'
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "source.toml").write_text(source, encoding="utf-8")
+    (tmp_path / "in" / "cours.txt").write_text(
+        "Le traitement de l'asthme repose sur les corticoïdes inhalés à la dose la plus faible possible.",
+        encoding="utf-8",
+    )
+    (tmp_path / "in" / "abime.txt.gz").write_bytes(b"rien")
+    done = partages(
+        "corpus", "build", "--input", str(tmp_path / "in"), "--licence", "commercial", "--output", str(tmp_path / "out")
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Abîmé" in done.stderr.decode() and (tmp_path / "out" / "README.md").exists()

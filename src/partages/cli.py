@@ -478,9 +478,7 @@ def _french(error: click.ClickException) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: a user's mistake is one sentence and a status, never a traceback."""
     try:
-        cli.main(args=arguments, prog_name="partages", standalone_mode=False)
-    except click.exceptions.Exit as exit_request:
-        sys.exit(exit_request.exit_code)
+        status = cli.main(args=arguments, prog_name="partages", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(2)
@@ -498,6 +496,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # `partages ... | head`: the reader has left, there is nobody to tell
         sys.stdout = None
         sys.exit(1)
+    if type(status) is int and status:  # what click makes of Exit out of its standalone mode
+        sys.exit(status)
 
 
 if __name__ == "__main__":
