@@ -194,7 +194,9 @@ def test_help_is_in_french(command: list[str]) -> None:
 
 def test_status_of_a_corpus_with_a_damaged_source(tmp_path: Path) -> None:
     source = 'name = "cours"\ntitle = "Cours"\npublisher = "Nous"\nhome = "ici"\nlicence = "CC-BY-4.0"\ncommercial = true\n'
-    source += 'attribution = "Nous"\nlanguage = "fr"\nkind = "lecture"\nuse = "pre-training"\nreader = "folder"\n'
+    source += (
+        'attribution = "Nous"\nlanguage = "fr"\nkind = "lecture"\nuse = "pre-training"\nreader = "folder"\n'
+    )
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "source.toml").write_text(source, encoding="utf-8")
     (tmp_path / "in" / "cours.txt").write_text(
@@ -206,4 +208,5 @@ def test_status_of_a_corpus_with_a_damaged_source(tmp_path: Path) -> None:
         "corpus", "build", "--input", str(tmp_path / "in"), "--licence", "commercial", "--output", str(tmp_path / "out")
     )  # fmt: skip
     assert done.returncode == 1
-    assert "Abîmé" in done.stderr.decode() and (tmp_path / "out" / "README.md").exists()
+    assert "Abîmé" in done.stderr.decode()
+    assert (tmp_path / "out" / "README.md").exists()

@@ -226,6 +226,8 @@ def build(
         raise UsageError(f"Rien ne peut entrer dans ce corpus. {reasons}".strip())
     output = output.resolve()
     work = output / WORK
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"« {output} » est un fichier : donnez un dossier vide ou nouveau.")
     try:
         if (output / DONE).exists():  # whole, though a kill may have come while its work was taken away
             if not resume:
