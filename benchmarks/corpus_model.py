@@ -1,18 +1,22 @@
 """The same small language model, trained on as many characters of raw text and of built text, on clean text of another source.
 
     python benchmarks/corpus_model.py ../shared/data/corpus corpus/ ../shared/data/morfitt/dev.tsv
+    python benchmarks/corpus_model.py --neural --characters 1000000 --draws 2 ../shared/data/corpus corpus/ ../shared/data/morfitt/dev.tsv
 
-The model is a sequence of character n-grams, orders 0 to 8, interpolated as Witten and Bell (1991; Chen and Goodman 1999, section 2.6):
+The first model is a sequence of character n-grams, orders 0 to 8, interpolated as Witten and Bell (1991; Chen and Goodman 1999, section 2.6):
 it trains in seconds, so that several draws can be compared. Passages of 2,000 characters are drawn from each side with the
-same seeds. The held-out abstracts are MORFITT's (MIT), of which neither side holds any. Lower is better.
+same seeds. ``--neural``: a recurrent network (GRU, one layer of 320 units, 0.65 million parameters) reads UTF-8 bytes once, from the same
+first weights on both sides; a few minutes. The held-out abstracts are MORFITT's (MIT), of which neither side holds any. Lower is better.
 """
 
 import argparse
 import csv
 import gzip
+import math
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -83,6 +87,64 @@ def passages(texts: list[str], size: int, seed: int) -> str:
     return "\n".join(held)[:size]
 
 
+class Network:
+    """A recurrent network over bytes, trained by one reading of a text."""
+
+    WIDTH, EMBEDDING, BATCH, LENGTH = 320, 96, 32, 128
+
+    def __init__(self, text: str, seed: int) -> None:
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        torch.set_num_threads(1)
+        torch.manual_seed(seed)
+        self.parts = torch.nn.ModuleDict(
+            {
+                "in": torch.nn.Embedding(256, self.EMBEDDING),
+                "gru": torch.nn.GRU(self.EMBEDDING, self.WIDTH, batch_first=True),
+                "out": torch.nn.Linear(self.WIDTH, 256),
+            }
+        )
+        given = torch.tensor(list(text.encode()))
+        rows = given[: len(given) // self.BATCH * self.BATCH].view(self.BATCH, -1)
+        steps = (rows.shape[1] - 1) // self.LENGTH
+        optimiser = torch.optim.AdamW(self.parts.parameters(), lr=4e-3)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps, pct_start=0.1)
+        state = None
+        for step in range(steps):
+            at = step * self.LENGTH
+            said, state = self.read(rows[:, at : at + self.LENGTH], state)
+            state = state.detach()
+            loss = cross_entropy(said.flatten(0, 1), rows[:, at + 1 : at + self.LENGTH + 1].flatten())
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.parts.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+
+    def read(self, given: Any, state: Any = None) -> tuple[Any, Any]:
+        said, state = self.parts["gru"](self.parts["in"](given), state)
+        return self.parts["out"](said), state
+
+    def bits(self, texts: list[str]) -> list[float]:
+        """Bits of each text, read from a blank state after a line end."""
+        import torch
+
+        found = [0.0] * len(texts)
+        lengths = [len(text.encode()) for text in texts]
+        order = sorted(range(len(texts)), key=lambda at: lengths[at])
+        with torch.no_grad():
+            for start in range(0, len(order), 40):
+                group = order[start : start + 40]
+                rows = [torch.tensor(list(b"\n" + texts[at].encode())) for at in group]
+                rows = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=10)
+                said = torch.log_softmax(self.read(rows[:, :-1])[0], dim=-1)
+                each = said.gather(2, rows[:, 1:, None])[..., 0]
+                for at, one in zip(group, each, strict=True):
+                    found[at] = float(-one[: lengths[at]].double().sum()) / math.log(2)
+        return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -92,6 +154,7 @@ def main() -> None:
     parser.add_argument("held_out", type=Path)
     parser.add_argument("--characters", type=int, default=4_000_000)
     parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--neural", action="store_true")
     given = parser.parse_args()
     built = [
         text
@@ -111,9 +174,12 @@ def main() -> None:
     for name, texts in (("raw", raw), ("built", built)):
         every = []
         for seed in range(given.draws):
-            text = codes(passages(texts, given.characters, seed))
-            model = [Counts(text, order) for order in range(ORDER + 1)]
-            every.append([bits(model, one) for one in held])
+            text = passages(texts, given.characters, seed)
+            if given.neural:
+                every.append(Network(text, seed).bits(held))
+            else:
+                model = [Counts(codes(text), order) for order in range(ORDER + 1)]
+                every.append([bits(model, one) for one in held])
             print(f"{name}, draw {seed}: {sum(every[-1]) / length:.4f} bits a character", flush=True)
         sides[name] = np.array(every).mean(axis=0)
     lengths = np.array([len(one) for one in held])
