@@ -1,9 +1,10 @@
-"""What the shipped model gained and lost beside its base: bits per character, questions, conclusions, JSON, speed.
+"""What the shipped model gained and lost beside its base: bits per character, conclusions, JSON, speed; questions.
 
     python benchmarks/model.py bits [--characters 16000] [--models partages-270m gemma-3-270m] --output bits.json
-    python benchmarks/model.py questions --output questions.json
-    python benchmarks/model.py conclusions --output conclusions.json
+    python benchmarks/model.py conclusions --limit 5 --output conclusions.json
+    python benchmarks/model.py json --limit 10 --output json.json
     python benchmarks/model.py speed --output speed.json
+    partages evaluate model partages-270m --tasks frenchmedmcqa_single,frenchmedmcqa_multiple --data ../shared/data/frenchmedmcqa/dev.json
 
 Text is read from ``../shared/data`` and was not trained on: documents that the split of ``training/rows.py`` keeps for the test,
 two whole lectures, the dev part of MORFITT, two sources left out altogether (ECDC, and the WMT18 abstracts, whose licence allows
@@ -15,6 +16,7 @@ import argparse
 import csv
 import gzip
 import json
+import os
 import random
 import re
 import statistics
@@ -164,27 +166,10 @@ def measure_bits(asked: argparse.Namespace) -> dict[str, Any]:
     return {"bits": found, "table": table}
 
 
-def measure_questions(asked: argparse.Namespace) -> dict[str, Any]:
-    """FrenchMedMCQA dev, all questions, in the form that each model takes."""
-    from partages.evaluation.language_models import Model, evaluate_questions
-
-    result = {}
-    for name in asked.models:
-        generator = EmbeddedGenerator(Settings(model=name))
-        model = Model(generator.url, generator.name, generator.api_key, 120, generator.is_base)
-        found = evaluate_questions(
-            model, SHARED / "frenchmedmcqa/dev.json", "frenchmedmcqa_multiple", asked.limit
-        )
-        result[name] = {"questions": found["questions"], "figures": found["figures"]}
-        print(name, json.dumps(result[name]), flush=True)
-        model.close()
-        generator.close()
-    return result
-
-
 def measure_conclusions(asked: argparse.Namespace) -> dict[str, Any]:
     """Conclusions of fictitious reports (``scripts/model_reports.py``, another seed; and the samples): ROUGE-L, supported
     sentences; and JSON without constraint: is it valid against the schema, and right?"""
+    import model_reports
     from rouge_score.rouge_scorer import RougeScorer
 
     from partages.errors import PartagesError
@@ -195,17 +180,14 @@ def measure_conclusions(asked: argparse.Namespace) -> dict[str, Any]:
 
     scorer = RougeScorer(["rougeL"])
     pairs = []
-    for sample in all_samples():
+    for sample in all_samples()[: asked.limit]:
         place = locate(sample.text)
         if place:
             pairs.append(("samples", sample.text, place, sample.text[place[0] : place[1]]))
-    if asked.drawn:
-        import model_reports
-
-        rng = random.Random(12345)
-        for _ in range(asked.drawn):
-            drawn = model_reports.draw(rng)
-            pairs.append(("drawn", str(drawn["report"]), None, str(drawn["conclusion"])))
+    rng = random.Random(12345)
+    for _ in range(asked.limit):
+        drawn = model_reports.draw(rng)
+        pairs.append(("drawn", str(drawn["report"]), None, str(drawn["conclusion"])))
 
     rows: list[dict[str, Any]] = []
 
@@ -267,7 +249,7 @@ def measure_json(asked: argparse.Namespace) -> dict[str, Any]:
     import model_reports
 
     rng = random.Random(54321)
-    drawn = [model_reports.draw(rng) for _ in range(asked.drawn or 20)]
+    drawn = [model_reports.draw(rng) for _ in range(asked.limit)]
     result = {}
     for name in asked.models:
         generator = EmbeddedGenerator(Settings(model=name))
@@ -295,29 +277,40 @@ def measure_json(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def measure_speed(asked: argparse.Namespace) -> dict[str, Any]:
-    """Tokens a second, the models in turn, several times: medians, and the ratio within each turn."""
+    """Tokens a second of clock and of processor, the models in turn in short bursts on one core.
+
+    The ratio is the median over turns, with the middle half of them; processor time suffers less from what else runs.
+    """
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     prompt = Prompt(
         "", "Décris la prise en charge d'une pneumopathie.", "La pneumopathie aiguë communautaire est"
     )
-    found: dict[str, list[float]] = {name: [] for name in asked.models}
-    for _ in range(asked.turns):
-        for name in asked.models:
-            generator = EmbeddedGenerator(Settings(model=name))
-            generate(generator, prompt, max_tokens=4)
-            started, tokens = time.perf_counter(), 0
-            for _ in generator.stream(prompt, max_tokens=100):
-                tokens += 1
-            found[name].append(tokens / (time.perf_counter() - started))
-            generator.close()
-            print(name, found[name][-1], flush=True)
+    generators = {name: EmbeddedGenerator(Settings(model=name)) for name in asked.models}
+    clocks: dict[str, Callable[[], float]] = {"clock": time.perf_counter, "processor": time.process_time}
+    found: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in generators} for kind in clocks}
+    for generator in generators.values():
+        generate(generator, prompt, max_tokens=4)
+    for turn in range(asked.turns):
+        for name in list(generators)[:: -1 if turn % 2 else 1]:
+            started = {kind: clock() for kind, clock in clocks.items()}
+            tokens = sum(1 for _ in generators[name].stream(prompt, max_tokens=50))
+            for kind, clock in clocks.items():
+                found[kind][name].append(tokens / (clock() - started[kind]))
+    for generator in generators.values():
+        generator.close()
     base, *others = asked.models
     return {
-        "tokens a second": {name: statistics.median(values) for name, values in found.items()},
-        "ratio": {
-            name: statistics.median(b / a for a, b in zip(found[base], found[name], strict=True))
-            for name in others
+        "turns": asked.turns,
+        **{
+            kind: {
+                "tokens a second": {name: statistics.median(values) for name, values in of.items()},
+                "ratio": {
+                    name: np.quantile(np.array(of[name]) / np.array(of[base]), [0.5, 0.25, 0.75]).tolist()
+                    for name in others
+                },
+            }
+            for kind, of in found.items()
         },
-        "all": found,
     }
 
 
@@ -327,15 +320,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     what = {
-        "bits": measure_bits, "questions": measure_questions, "conclusions": measure_conclusions, "json": measure_json, "speed": measure_speed,
+        "bits": measure_bits, "conclusions": measure_conclusions, "json": measure_json, "speed": measure_speed,
     }  # fmt: skip
     parser.add_argument("what", choices=what)
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--kinds", nargs="+", choices=TEXTS)
     parser.add_argument("--characters", type=int, default=16_000)
-    parser.add_argument("--limit", type=int)
-    parser.add_argument("--drawn", type=int, default=20)
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--limit", type=int, default=10, help="reports: samples and drawn ones, each")
+    parser.add_argument("--turns", type=int, default=20)
     parser.add_argument("--output", type=Path, required=True)
     asked = parser.parse_args()
     result = what[asked.what](asked)

@@ -2,7 +2,9 @@
 
     python scripts/train_model.py rows --folder RUN            # texts and instructions to tokens, a minute
     python scripts/train_model.py train --folder RUN --hours 1 # the same command resumes after any interruption
-    python scripts/train_model.py export --folder RUN          # writes what ships, and its SHA-256
+    python scripts/train_model.py export --folder RUN --strength 0.75  # writes what ships, and its SHA-256
+
+To try the whole in two minutes without touching what ships: ``rows --documents 20``, ``train --hours 0.02``, ``export --output DIR``.
 
 Low-rank updates (Hu et al., 2021) of every linear layer, rank 64, trained while already added to the weights: the network runs at
 the speed of the base, in bfloat16, and from half-way on its weights are rounded to the 5 bits in which they will ship (straight-through,
@@ -160,6 +162,8 @@ def rows_of(texts: dict[str, list[str]], weights: Weights) -> dict[str, np.ndarr
                 if len(row) >= LENGTH - 16:
                     rows.append((row + [0] * LENGTH)[:LENGTH])
                     row = []
+        if row:
+            rows.append((row + [0] * LENGTH)[:LENGTH])
         array = np.array(rows, dtype=np.uint32)
         found[name] = array[np.random.default_rng(0).permutation(len(array))]
     return found
@@ -236,13 +240,13 @@ def extraction(draw: random.Random) -> Example:
     return Example(f"Compte rendu :\n<<<\n{drawn['report']}\n>>>\n\n{asked}", answer)
 
 
-def instructions(weights: Weights) -> list[list[tuple[list[int], int]]]:
+def instructions(weights: Weights, count: int) -> list[list[tuple[list[int], int]]]:
     """Groups of examples for a step each: tokens, and how many at the end are the answer."""
     tokenizer, draw = build_tokenizer(weights), random.Random(0)
     questions = read_questions(SHARED / "frenchmedmcqa/train.json")
     tasks = {name: read_task(name)[0] for name in ("frenchmedmcqa_multiple", "frenchmedmcqa_single")}
     groups = []
-    for _ in range(GROUPS):
+    for _ in range(count):
         kind = draw.random()
         examples = (
             [question(draw, questions, tasks) for _ in range(4)]
@@ -259,18 +263,18 @@ def instructions(weights: Weights) -> list[list[tuple[list[int], int]]]:
     return groups
 
 
-def prepare(folder: Path) -> None:
-    """Tokens to keep, rows and instructions, and what they come from."""
+def prepare(folder: Path, most: int | None) -> None:
+    """Tokens to keep, rows and instructions, and what they come from; ``most`` documents of each source."""
     folder.mkdir(parents=True, exist_ok=True)
     path = base_path(Settings())
-    base, texts = read_weights(path), documents()
+    base, texts = read_weights(path), {name: held[:most] for name, held in documents().items()}
     kept = choose_tokens(base, texts)
     trimmed = with_vocabulary(base, kept)
     rows = rows_of(texts, trimmed)
     np.save(folder / "kept.npy", np.array(kept, dtype=np.int64))
     write_weights(folder / "trimmed.gguf", trimmed)
     np.savez_compressed(folder / "rows.npz", **rows)  # type: ignore[arg-type]
-    (folder / "instructions.json").write_text(json.dumps(instructions(trimmed)))
+    (folder / "instructions.json").write_text(json.dumps(instructions(trimmed, min(GROUPS, most or GROUPS))))
     facts = {
         "base": {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
         "vocabulary": len(kept),
@@ -440,6 +444,7 @@ def train(folder: Path, hours: float) -> None:
         )
         partial.replace(checkpoint)
 
+    network.quantised = curve[-1]["done"] >= QUANTISED_FROM if curve else False  # as the last step left it
     network.refresh()
     saved = time.monotonic()
     with progress_bar(1000) as advance:
@@ -476,8 +481,8 @@ def train(folder: Path, hours: float) -> None:
     save()
 
 
-def export(folder: Path, strength: float) -> None:
-    """What ships, from the checkpoint: the updates in whole numbers, the file's SHA-256, where it comes from, and its curve."""
+def export(folder: Path, output: Path, strength: float) -> None:
+    """What ships, in ``output``, from the checkpoint: the updates in whole numbers, the file's SHA-256, where it comes from, and its curve."""
     state = torch.load(folder / "checkpoint.pt", weights_only=True)
     updates = {}
     for name, a in state["trained"].items():
@@ -485,10 +490,12 @@ def export(folder: Path, strength: float) -> None:
         if side == "a":
             b = state["trained"][f"{module}/b"] * strength
             updates[f"{gguf_name(module)}.weight"] = specialised.pack_update(a.numpy(), b.numpy())
-    DATA.mkdir(exist_ok=True)
-    specialised.save(DATA / "partages-270m.npz", np.load(folder / "kept.npy"), updates)
+    output.mkdir(parents=True, exist_ok=True)
+    specialised.save(output / "partages-270m.npz", np.load(folder / "kept.npy"), updates)
     built = folder / "partages-270m.gguf"
-    write_weights(built, specialised.rebuild(base_path(Settings()).read_bytes()))
+    kept, stored = specialised.load(output / "partages-270m.npz")
+    base = read_weights(base_path(Settings()))
+    write_weights(built, specialised.build(base, kept, stored, specialised.described()))
     curve = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
     facts = {
         "file": {"size": built.stat().st_size, "sha256": hashlib.sha256(built.read_bytes()).hexdigest()},
@@ -501,7 +508,7 @@ def export(folder: Path, strength: float) -> None:
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "numpy", "gguf", "tokenizers")},
         "curve": [[one["step"], one.get("text"), one.get("answers")] for one in curve[:: max(1, len(curve) // 200)]],
     }  # fmt: skip
-    (DATA / "partages-270m.json").write_text(
+    (output / "partages-270m.json").write_text(
         json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     print(json.dumps(facts["file"]))
@@ -516,15 +523,20 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument(
-        "--strength", type=float, default=1.0, help="of the updates: 0 the base, 1 as trained"
+        "--strength", type=float, default=0.75, help="of the updates: 0 the base, 1 as trained"
     )
+    parser.add_argument("--documents", type=int, help="of each source, at most; to try the recipe")
+    parser.add_argument("--output", type=Path, default=DATA, help="where the export goes")
     asked = parser.parse_args()
+    wanted = {"rows": None, "train": "rows.json", "export": "checkpoint.pt"}[asked.step]
+    if wanted and not (asked.folder / wanted).exists():
+        raise SystemExit(f"{asked.folder} ne contient pas {wanted} : lancez d'abord l'étape qui précède.")
     if asked.step == "rows":
-        prepare(asked.folder)
+        prepare(asked.folder, asked.documents)
     elif asked.step == "train":
         train(asked.folder, asked.hours)
     else:
-        export(asked.folder, asked.strength)
+        export(asked.folder, asked.output, asked.strength)
 
 
 if __name__ == "__main__":
