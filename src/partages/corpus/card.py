@@ -135,13 +135,13 @@ def card(facts: Mapping[str, Any]) -> str:
         "",
         f"{number(whole['documents'])} documents, {number(whole['words'])} mots, environ {number(whole['tokens'])} tokens "
         "(estimés, vocabulaire de Gemma 3). Chaque document porte sa source et sa licence ; les données personnelles ont été "
-        "masquées, les doublons retirés, ainsi que les questions des bancs d'essai.",
+        "masquées, les doublons retirés, ainsi que les questions des bancs d'essai nommés plus bas.",
         "",
         "## In short",
         "",
         f"A corpus of French medical text, {english}. {number(whole['documents'])} documents, {number(whole['words'])} words, about "
         f"{number(whole['tokens'])} tokens (estimated, vocabulary of Gemma 3). Every document carries its source and licence; personal "
-        "data was masked, duplicates were removed, and so were benchmark questions.",
+        "data was masked, duplicates were removed, and so were questions of the benchmarks named below.",
         "",
         "## Contenu / Content",
         "",
