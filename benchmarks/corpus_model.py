@@ -5,7 +5,7 @@
 
 The first model is a sequence of character n-grams, orders 0 to 8, interpolated as Witten and Bell (1991; Chen and Goodman 1999, section 2.6):
 it trains in seconds, so that several draws can be compared. Passages of 2,000 characters are drawn from each side with the
-same seeds. ``--neural``: a recurrent network (GRU, one layer of 320 units, 0.65 million parameters) reads UTF-8 bytes once, from the same
+same seeds. ``--neural``: a recurrent network (GRU, one layer of 320 units, 0.5 million parameters) reads UTF-8 bytes once, from the same
 first weights on both sides; a few minutes. The held-out abstracts are MORFITT's (MIT), of which neither side holds any. Lower is better.
 """
 
