@@ -50,6 +50,15 @@ def test_a_search_for_nothing_finds_nothing(client: TestClient, query: object, s
     assert response.status_code == status
 
 
+def test_a_retired_code_says_so_and_an_unknown_one_finds_nothing(client: TestClient) -> None:
+    retired = client.post("/page/nomenclature", json={"query": "i84.1"}).json()
+    assert retired[0]["code"] == "I841"
+    assert "retiré" in retired[0]["note"]
+    assert not retired[0]["usable"]
+    assert not retired[0]["label"].startswith("*")
+    assert client.post("/page/nomenclature", json={"query": "K40.7"}).json() == []
+
+
 def test_a_table_is_read(client: TestClient) -> None:
     read = client.post("/page/sejours", files={"file": ("a.csv", TABLE.encode("cp1252"))}).json()
     assert [stay["id"] for stay in read["stays"]] == ["S1", "S2"]
@@ -166,3 +175,25 @@ def test_the_desk_is_accessible(desk: Page, scheme: str) -> None:
     results.append(Axe().run(desk))
     for result in results:
         assert result.violations_count == 0, re.sub(r"\s+", " ", result.generate_report())[:2000]
+
+
+def test_a_code_that_is_not_coded_as_it_is_cannot_be_added(desk: Page) -> None:
+    drop(desk)
+    desk.locator("#mots").fill("K40")
+    expect(desk.locator("#trouves li").first).to_contain_text("subdivisé")
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#alerte-texte")).to_contain_text("ne se code pas tel quel")
+
+
+def test_a_runner_up_takes_the_place_of_the_code_proposed(desk: Page) -> None:
+    drop(desk)
+    near = desk.locator("#codes li.code", has=desk.locator("details")).first
+    name = near.get_attribute("data-code")
+    near.locator("summary").click()
+    button = near.locator("details button").first
+    chosen = (button.text_content() or "").split(" ")[0]
+    button.click()
+    expect(desk.locator(f'#codes li.code[data-code="{name}"]')).to_have_attribute("data-etat", "ecarte")
+    taken = desk.locator("#codes li.code", has_text=chosen).filter(has_text="Ajouté par vous")
+    expect(taken).to_have_attribute("data-etat", "retenu")
+    expect(taken).to_be_focused()

@@ -221,3 +221,8 @@ def test_the_command_serves_says_where_and_logs_nothing_of_documents(tmp_path: P
             process.wait(30)
     assert CANARY not in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+def test_answers_do_not_wait_for_an_acknowledgement() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY on such sockets only

@@ -24,12 +24,14 @@ from partages.terminologies.search import index
 FOUND = 15
 """Codes shown for a search."""
 _CODE = re.compile(r"[A-Za-z]\d[\dA-Za-z.+*]{0,6}")
+_WRITTEN = re.compile(r"[A-Za-z]\d\d[\d.+*]*")
+"""Nothing else than a code, even one that does not exist."""
 
 NOTES = {
     MCO.FREE: "",
     MCO.NEVER_PRINCIPAL: "ne peut pas être DP",
     MCO.EXTERNAL_CAUSE: "cause externe, ne peut pas être DP",
-    MCO.FORBIDDEN: "interdit en MCO",
+    MCO.FORBIDDEN: "subdivisé : ne se code pas tel quel en MCO",
     MCO.NOT_DP: "ne peut pas être DP",
 }
 """What a coder must know of a type (ATIH, CIM-10 FR à usage PMSI, column "type MCO/HAD")."""
@@ -42,6 +44,7 @@ class FoundCode(BaseModel):
     dotted: str
     label: str
     note: str
+    usable: bool
     path: list[str]
 
 
@@ -59,9 +62,10 @@ def search(query: str, resources: Resources) -> list[FoundCode]:
     written = query.strip()
     if _CODE.fullmatch(written):
         start = written.upper().replace(".", "").removesuffix("*")
-        names = [n for n in nomenclature if n.startswith(start) and not nomenclature[n].retired][:FOUND]
-        if names:
-            return [_found(nomenclature, name) for name in names]
+        names = [n for n in nomenclature if n.startswith(start)]
+        names.sort(key=lambda name: nomenclature[name].retired)  # those in use first
+        if names or _WRITTEN.fullmatch(written):
+            return [_found(nomenclature, name) for name in names[:FOUND]]
     hits = searched.rank(searched.scores(written), FOUND)
     return [_found(nomenclature, hit.code) for hit in hits if hit.score > 0]
 
@@ -69,7 +73,11 @@ def search(query: str, resources: Resources) -> list[FoundCode]:
 def _found(nomenclature: Nomenclature, name: str) -> FoundCode:
     code = nomenclature[name]
     path = [f"{step} {label}" for step, label in nomenclature.hierarchy(name) if step != name]
-    return FoundCode(code=name, dotted=code.dotted, label=code.label, note=NOTES[code.type], path=path)
+    note = NOTES[code.type]
+    if code.retired:
+        note = f"retiré de la CIM-10 FR depuis {code.retired_in} : ne se code plus"
+    usable = not code.retired and code.type is not MCO.FORBIDDEN
+    return FoundCode(code=name, dotted=code.dotted, label=code.title, note=note, usable=usable, path=path)
 
 
 def make_router(resources: Resources, workers: Workers, templates: Environment) -> APIRouter:

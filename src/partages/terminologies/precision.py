@@ -24,9 +24,14 @@ _PRESERVED = re.compile(
 _BMI = re.compile(r"\b(?:IMC|BMI|indice de masse corporelle)[^\d\n]{0,15}(\d\d(?:[.,]\d)?)", re.IGNORECASE)
 _FILTRATION = re.compile(r"\b(?:DFG\w?|clairance|MDRD|CKD[- ]?EPI)[^\d\n]{0,30}(\d{1,3})\b", re.IGNORECASE)
 _INSULIN = re.compile(
-    r"\binsulino[- ]?(?:trait|requ)|\b(?:sous|par|une?) (?:pompe à )?insuline"
+    r"\binsulino[- ]?(?:trait|requ)|\b(?:sous|par|une?)\b[^.;:\n]{0,30}?(?<!sans )(?<!pas d['’])\binsuline\b"
     r"|\binsuline (?:glargine|lente|rapide|basale|asparte?|lispro|degludec|detemir|au long)"
     r"|\b(?:Lantus|Toujeo|Tresiba|Abasaglar|Levemir|Novorapid|Humalog|Apidra|Novomix)\b",
+    re.IGNORECASE,
+)
+_STAGE = re.compile(
+    r"\b(?:IRC|MRC|(?:insuffisance|maladie) rénale chronique)\b[^.;:\n]{0,30}?"
+    r"\bstade ?(?:([1-5])|(IV|V|I{1,3}))[abAB]?\b",
     re.IGNORECASE,
 )
 _KEPT_WITHOUT = re.compile(r"\b(?:excès calorique|excès d['’]apport|hyperphagi|suraliment)", re.IGNORECASE)
@@ -40,7 +45,7 @@ DECIDED = ("E11", "E12", "E13", "E14", "E66", "I11", "I13", "I50", "N18")
 class Figures:
     """What the report says; None where it is silent.
 
-    Ejection fraction in %, BMI in kg/m², filtration in mL/min/1.73 m².
+    Ejection fraction in %, BMI in kg/m², filtration in mL/min/1.73 m², stage (1 to 5) of the kidney disease.
     """
 
     ejection: float | None
@@ -48,6 +53,7 @@ class Figures:
     filtration: float | None
     insulin: bool
     overeating: bool
+    stage: int | None = None
 
 
 def read(text: str) -> Figures:
@@ -63,7 +69,13 @@ def read(text: str) -> Figures:
         min(filtrations, default=None),
         _INSULIN.search(text) is not None,
         _KEPT_WITHOUT.search(text) is not None,
+        max((_stage(m) for m in _STAGE.finditer(text)), default=None),
     )
+
+
+def _stage(match: re.Match[str]) -> int:
+    digit, roman = match.groups()
+    return int(digit) if digit else ("I", "II", "III", "IV", "V").index(roman.upper()) + 1
 
 
 def refine(code: str, said: Figures, nomenclature: Nomenclature) -> str:
@@ -93,6 +105,8 @@ def _wanted(code: str, said: Figures, nomenclature: Nomenclature) -> str:
         return stem + _by_mass(said.mass)
     if code[:3] in ("E11", "E12", "E13", "E14") and len(code) == 5 and code[4] in "08":
         return code[:4] + ("0" if said.insulin or ("insulinotraité" in label and code[4] == "0") else "8")
+    if code[:3] == "N18" and said.stage is not None:
+        return f"N18{said.stage}"
     if code == "N189" and said.filtration is not None and said.filtration < 60:
         return "N18" + ("5" if said.filtration < 15 else "4" if said.filtration < 30 else "3")
     return code

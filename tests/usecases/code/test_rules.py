@@ -92,3 +92,53 @@ def test_scores_are_those_of_their_kind_not_of_the_resemblance() -> None:
 )
 def test_one_word_that_means_other_things_elsewhere_names_nothing(text: str) -> None:
     assert not any(name.startswith("K56") for name in roles(text))
+
+
+DELIVERY = "Accouchement par voie basse spontané d'un garçon vivant, Apgar 10.\nConclusion : accouchement eutocique à terme"
+
+
+def test_a_delivery_leads_where_nothing_else_of_the_chapter_is_told_and_has_its_outcome() -> None:
+    assert roles(f"Mme B., 30 ans.\n{DELIVERY}.") == {"O800": "DP", "Z370": "DAS"}
+
+
+def test_a_complication_leads_before_the_delivery() -> None:
+    found = roles(f"Mme B., 30 ans.\n{DELIVERY}, hémorragie du post-partum immédiat par atonie utérine.")
+    assert (found["O721"], found["O800"], found["Z370"]) == ("DP", "DAS", "DAS")
+
+
+@pytest.mark.parametrize("said", ["Grossesse gémellaire.", "Enfant mort-né."])
+def test_the_outcome_is_not_guessed_where_it_is_not_one_living_child(said: str) -> None:
+    assert "Z370" not in roles(f"Mme B., 30 ans. {said}\n{DELIVERY}.")
+
+
+@pytest.mark.parametrize(
+    ("history", "code_expected"),
+    [
+        ("cancer du sein gauche opéré en 2004, en rémission complète", "Z853"),
+        ("cancer du sein gauche opéré il y a 15 ans", "Z853"),
+        ("cancer du sein gauche opéré en 2024", "C509"),
+        ("cancer du sein métastatique opéré en 2004", "C509"),
+        ("cancer de la prostate opéré en 2024, cancer du sein opéré en 2010", "C61"),
+    ],
+)
+def test_a_tumour_treated_long_ago_is_a_personal_history(history: str, code_expected: str) -> None:
+    found = roles(f"Antécédents : {history}.\nHospitalisation du 03/03/2025.\nConclusion : pneumopathie.")
+    assert code_expected in found
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("insuffisance rénale chronique stade 3b", "N183"),
+        ("IRC stade IV", "N184"),
+        ("diabète de type 2 traité par metformine et insuline", "E1190"),
+        ("diabète de type 2 traité par metformine, sans insuline", "E1198"),
+    ],
+)
+def test_a_stage_or_a_treatment_decides_the_subdivision(said: str, name: str) -> None:
+    assert name in roles(f"Antécédents : {said}.\nConclusion : pneumopathie.")
+
+
+def test_a_principal_diagnosis_always_says_why_it_leads() -> None:
+    result = propose("Le patient a une pneumopathie.")
+    assert [(each.role, bool(each.reasons)) for each in result.codes] == [("DP", True)]

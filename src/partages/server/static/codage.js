@@ -147,6 +147,10 @@ function item(code) {
     make("p", { className: "chemin", textContent: (code.hierarchy || []).filter((step) => step.code !== code.code).map((step) => `${dotted(step.code)} ${step.label}`).join(" › ") }),
     make("p", { className: "preuves" }, ...[...new Set(quote)].slice(0, 3).flatMap((text) => [make("q", { textContent: text }), " "])),
     ...(code.reasons?.length ? [make("p", { className: "aide", textContent: `Mène : ${code.reasons.join(", ")}.` })] : []),
+    ...(code.alternatives?.length ? [make("details", { className: "aide" },
+      make("summary", { textContent: `Codes proches (${code.alternatives.length})` }),
+      ...code.alternatives.map((other) => make("p", {}, // no list in a list: its items are the codes
+        make("button", { type: "button", className: "texte", textContent: `${dotted(other.code)} ${other.label}`, onclick: () => replace(code, other) }))))] : []),
     make("div", { className: "rangee serree decisions" }, decide("retenu", "Retenir"), decide("ecarte", "Écarter"), role,
       make("span", { className: "score", textContent: code.score === null ? "Ajouté par vous" : `Confiance ${Math.round(100 * code.score)} %` })));
   element.dataset.code = code.code;
@@ -167,6 +171,21 @@ function set(code, state) {
   redraw(code);
   announce(`${dotted(code.code)} ${{ retenu: "retenu", ecarte: "écarté", propose: "à décider" }[code.state]}.`);
 }
+function replace(code, other) {
+  // the runner-up is retained in its place, with the same words as evidence
+  const stay = stays[current];
+  code.state = "ecarte";
+  let instead = stay.codes.find((one) => one.code === other.code);
+  if (!instead) {
+    instead = { ...other, score: null, evidence: code.evidence, hierarchy: [], alternatives: [], reasons: [] };
+    stay.codes.splice(stay.codes.indexOf(code) + 1, 0, instead);
+  }
+  instead.state = "retenu";
+  if (code.role === "DP" || !instead.role) [instead.role, code.role] = [code.role, "DAS"];
+  stay.codes.sort((a, b) => (a.role === "DP" ? 0 : 1) - (b.role === "DP" ? 0 : 1));
+  redraw(instead);
+  announce(`${dotted(other.code)} retenu à la place de ${dotted(code.code)}.`);
+}
 function setRole(code, role) {
   // a stay has one principal diagnosis
   if (role === "DP") for (const other of stays[current].codes) if (other.role === "DP") other.role = "DAS";
@@ -177,7 +196,7 @@ function setRole(code, role) {
 }
 
 $("codes").addEventListener("keydown", (event) => {
-  const element = event.target.closest("li");
+  const element = event.target.closest("li.code");
   if (!element || event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
   const code = stays[current].codes.find((one) => one.code === element.dataset.code);
   const act = {
@@ -261,6 +280,7 @@ $("recherche").addEventListener("submit", (event) => {
   if (option) add(option.found);
 });
 function add(found) {
+  if (!found.usable) return alertUser(`${found.dotted} : ${found.note}.`);
   const stay = stays[current];
   let code = stay.codes.find((one) => one.code === found.code);
   if (!code) {

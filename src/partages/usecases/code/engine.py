@@ -6,6 +6,7 @@ set aside, and a past disease that has gone is not an associated diagnosis (guid
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from partages import context
@@ -20,7 +21,7 @@ from partages.usecases.code.acts import disagreement, read_acts
 from partages.usecases.code.attestation import attested
 from partages.usecases.code.passages import passages
 from partages.usecases.code.roles import Ranked, rank
-from partages.usecases.code.rules import Mention, listed
+from partages.usecases.code.rules import Mention, listed, past_tumour
 from partages.usecases.code.schema import (
     Alternative,
     CodeResult,
@@ -102,7 +103,9 @@ def _sorted(
     patient = persons.read(text)
     kept: list[tuple[Mention, Context]] = []
     refused: list[tuple[Mention, Reason]] = []
-    for mention, said in zip(mentions, contexts, strict=True):
+    for read, said in zip(mentions, contexts, strict=True):
+        past = past_tumour(read, said, text)
+        mention = replace(read, code=past, others=()) if past else read
         reason = _reason(mention, said) or persons.excluded(mention.code, patient)
         if reason is None:
             kept.append((mention, said))

@@ -29,6 +29,8 @@ PAST = 0.7
 """Factor on a lasting disease that only the history mentions."""
 REPEATED = 0.1
 """Gain each time the number of mentions doubles."""
+MOST = "diagnostic le plus appuyé par le texte"
+"""Why a code leads where no rule favours it."""
 FULL = 1.3
 """Weight that a score of 1 stands for: a perfect match in the conclusion."""
 
@@ -85,11 +87,12 @@ def rank(
                 "DP" if leading else "DAS",
                 round(confidence(measured), 3),
                 tuple(mention for mention, _ in places[code]),
-                tuple(leads[code][1]) if leading else (),
+                (tuple(leads[code][1]) or (MOST,)) if leading else (),
                 measured,
             )
         )
     out += _manifestations(out, nomenclature)
+    out += _births(out, text)
     return sorted(out, key=lambda found: (found.role != "DP", -found.score))
 
 
@@ -110,6 +113,27 @@ def _manifestations(found: Sequence[Ranked], nomenclature: Nomenclature) -> list
                 proposed.add(name)
                 out.append(Ranked(name, "DAS", each.score, each.mentions))
     return out
+
+
+_BORN = re.compile(r"\b(?:vivante?|Apgar|nouveau-née?|bébé)\b", re.IGNORECASE)
+_NOT_ONE_ALIVE = re.compile(
+    r"\b(?:mort-née?s?|MFIU|mort fœtale|décès (?:fœtal|néonatal)|jum(?:eaux|elles?)|gémell\w+|triplés)\b",
+    re.IGNORECASE,
+)
+
+
+def _births(found: Sequence[Ranked], text: str) -> list[Ranked]:
+    """Z37.0 beside a delivery whose report tells of one living child.
+
+    Guide: the outcome of a delivery (Z37) is an associated diagnosis of every delivery stay. What the report
+    says otherwise (twins, stillbirth) is left to the reader.
+    """
+    delivery = next((each for each in found if rules.is_delivery(each.code)), None)
+    if delivery is None or any(each.code[:3] == "Z37" for each in found):
+        return []
+    if _NOT_ONE_ALIVE.search(text) or not _BORN.search(text):
+        return []
+    return [Ranked("Z370", "DAS", delivery.score, delivery.mentions)]
 
 
 def _stay(places: dict[str, list[tuple[Mention, Context]]], text: str, acts: tuple[str, ...]) -> Stay:

@@ -94,6 +94,11 @@ def is_purpose(code: str) -> bool:
     return listed(code, "purposes.txt")
 
 
+def is_delivery(code: str) -> bool:
+    """O80 to O84."""
+    return "O80" <= code[:3] <= "O84"
+
+
 LEAD: tuple[Rule, ...] = (
     Rule(
         lambda code, stay: code in stay.purposes and not (is_session(code) and not stay.session),
@@ -136,6 +141,12 @@ LEAD: tuple[Rule, ...] = (
         0.5,
         "tumeur secondaire, la primitive est citée",
         "Guide: the primary tumour leads when the stay is for its diagnosis or for the whole disease.",
+    ),
+    Rule(
+        lambda code, stay: is_delivery(code) and any(c[0] == "O" and not is_delivery(c) for c in stay.codes),
+        0.4,
+        "accouchement, une complication obstétricale est citée",
+        "CIM-10, volume 2, 4.4.4: O80 to O84 are the main condition only where nothing else of chapter XV is recorded.",
     ),
     Rule(
         lambda code, stay: listed(code, "consequences.txt") and stay.disease,
@@ -223,6 +234,60 @@ _AMBULATORY = re.compile(
 def is_ambulatory(text: str) -> bool:
     """Whether a report tells of a stay of one day, from its words."""
     return _AMBULATORY.search(text) is not None
+
+
+_PAST_TUMOURS = (
+    ("C00", "C14", "Z858"),
+    ("C15", "C26", "Z850"),
+    ("C30", "C32", "Z852"),
+    ("C33", "C34", "Z851"),
+    ("C37", "C39", "Z852"),
+    ("C50", "C50", "Z853"),
+    ("C51", "C63", "Z854"),
+    ("C64", "C68", "Z855"),
+    ("C40", "C76", "Z858"),
+    ("C91", "C95", "Z856"),
+    ("C81", "C96", "Z857"),
+)
+"""CIM-10 FR, Z85.0 to Z85.8: the history of which tumours each code stands for; the first row that holds."""
+FREE_YEARS = 5
+"""Years since its treatment from which a tumour that only the history names is taken as past. This project's."""
+_CURED = re.compile(
+    r"\b(?:guérie?s?|sans récidive|rémission complète|considérée?s? comme guérie?s?)\b", re.IGNORECASE
+)
+_CURED_IN = re.compile(
+    r"\b(?:opérée?|traitée?|mastectomie|tumorectomie|colectomie|prostatectomie|néphrectomie|chirurgie|exérèse)\b[^.;\n]{0,40}?"
+    r"\b(?:en ((?:19|20)\d\d)|il y a (\d+) ans)\b",
+    re.IGNORECASE,
+)
+_TOLD = re.compile(r"[;\n]|\.\s|,(?! *(?:en\b|sans\b|considér|guéri|opér|trait|il y a))", re.IGNORECASE)
+"""Where what is said of a disease of the history ends."""
+_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+
+
+def past_tumour(mention: Mention, said: Context, text: str) -> str | None:
+    """The code Z85 of a malignant tumour that the history tells as treated long ago, or as cured; else None.
+
+    Guide: a tumour that is neither present nor treated any more has a code of Z85 (personal history).
+    A remission of a disease of the blood is not a cure: C81 to C96 need "guéri" or the years.
+    """
+    if not is_primary(mention.code) or not (said.history or mention.passage.section == "history"):
+        return None
+    line = _TOLD.split(text[mention.start : mention.start + 160])[0]
+    if re.search(r"métasta|en cours|évoluti|récidive en|progressi", line, re.IGNORECASE):
+        return None
+    cured = _CURED.search(line)
+    if cured and "rémission" in cured.group().lower() and mention.code >= "C81":
+        cured = None
+    when = _CURED_IN.search(line)
+    if when and when.group(1):
+        now = max((int(year) for year in _YEAR.findall(text)), default=0)
+        cured = cured or (when if now - int(when.group(1)) >= FREE_YEARS else None)
+    elif when:
+        cured = cured or (when if int(when.group(2)) >= FREE_YEARS else None)
+    if cured is None:
+        return None
+    return next((code for first, last, code in _PAST_TUMOURS if first <= mention.code[:3] <= last), "Z859")
 
 
 _PAINS = ("M255", "M542", "M543", "M544", "M545", "M546", "M549", "M791", "M796", "N23", "G470", "H571")
