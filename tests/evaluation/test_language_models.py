@@ -198,9 +198,7 @@ def test_the_embedded_model_finds_french_more_likely_than_noise(tmp_path: Path) 
 def test_torch_and_llama_cpp_give_the_same_bits(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     text = tmp_path / "fr.txt"
-    text.write_text(
-        "Patiente de 72 ans, hypertendue, adressée pour une dyspnée fébrile. " * 3, encoding="utf-8"
-    )
+    text.write_text("Patiente de 72 ans, hypertendue, adressée pour une dyspnée fébrile.", encoding="utf-8")
     by_torch = measure._bits_by_torch(Settings(), [text], None)
     by_server = measure._bits_by_llama_cpp(Settings(), [text], 4000)
     assert by_torch
@@ -256,6 +254,7 @@ def test_torch_and_llama_cpp_find_the_same_answer_as_likely(tmp_path: Path) -> N
     text = "Patiente de 72 ans, hypertendue, adressée pour une dyspnée fébrile."
     generator = EmbeddedGenerator(Settings())
     server = measure.server_of(generator, Settings())
+    server.is_base = True  # the same text, without the marks of a turn
     try:
         prompt, answer = text[:-9], text[-9:]
         (value, _), (unlikely, greedy) = server.likelihoods(prompt, [answer, " xylophone"])

@@ -39,6 +39,7 @@ def evaluate() -> None:
 @click.option(
     "--labels", default="", help="Catégories qui existent, outre celles de la référence (spans, classify)."
 )
+@click.option("--nested", is_flag=True, help="Accepte des passages imbriqués ou qui se chevauchent (spans).")
 @click.option(
     "--examples",
     type=click.IntRange(1, 1000),
@@ -60,6 +61,7 @@ def usecase_command(
     keep: Path | None,
     robustness: bool,
     labels: str,
+    nested: bool,
     examples: int | None,
     energy: bool,
     limit: int | None,
@@ -86,6 +88,7 @@ def usecase_command(
         seed=seed,
         count=draws,
         labels=[label.strip() for label in labels.split(",") if label.strip()],
+        nested=nested,
         examples=examples or 0,
         energy=energy,
     )
@@ -98,7 +101,9 @@ def usecase_command(
     if output_format == "json":
         click.echo(dump({name: value for name, value in result.items() if name != "rows"}))
         return
-    click.echo(f"{usecase}, {result['engine']} : {result['documents']} documents")
+    click.echo(
+        f"{usecase}, {result['engine']} : {result['documents']} document{'s' if result['documents'] > 1 else ''}"
+    )
     if result["failed"]:
         click.echo(f"  {result['failed']} documents en échec, comptés comme vides")
     for head in kind_of(result).headlines:

@@ -7,6 +7,7 @@ expert's routine work without errors: no hesitation, no interruption, no search 
 ranks engines; it does not promise minutes.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rapidfuzz.distance import Levenshtein
@@ -30,15 +31,14 @@ SEARCH = M + H + QUERY * K + M + LABEL_WORDS * READ_WORD + H + CLICK
 
 def spans(gold: Sequence[Span], predicted: Sequence[Span]) -> tuple[float, float]:
     """(from nothing, from the draft): the reading of the text is needed either way and left out."""
-    right = {(span.start, span.end): span.label for span in gold}
-    found = {(span.start, span.end): span.label for span in predicted}
-    seconds = 0.0
-    for place, label in found.items():
-        if place not in right:
-            seconds += UNMARK
-        elif right[place] != label:
-            seconds += RELABEL
-    seconds += MARK * len(right.keys() - found.keys())
+    right, found = ({(span.start, span.end, span.label) for span in side} for side in (gold, predicted))
+    lacking, wrong = (
+        Counter((start, end) for start, end, _ in side) for side in (right - found, found - right)
+    )
+    relabelled = (lacking & wrong).total()
+    seconds = (
+        MARK * (lacking.total() - relabelled) + UNMARK * (wrong.total() - relabelled) + RELABEL * relabelled
+    )
     return MARK * len(right), seconds
 
 

@@ -13,6 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from rapidfuzz.distance import Levenshtein
+
 from partages.documents import Span
 from partages.errors import BadDocument, PartagesError, UsageError
 
@@ -150,8 +152,14 @@ class Predictions:
             self._file.close()
 
 
-def read_spans(given: Any, text: str, labels: Sequence[str], where: str) -> list[Span]:
+def read_spans(
+    given: Any, text: str, labels: Sequence[str], where: str, *, nested: bool = False, remedy: str = ""
+) -> list[Span]:
     """Spans of one document, checked, in order.
+
+    Args:
+        nested: spans may overlap; the same one given twice counts once.
+        remedy: what to do about an overlap, at the end of the sentence.
 
     Raises:
         BadDocument: not spans, out of range, of an unknown label, or two that overlap.
@@ -174,10 +182,12 @@ def read_spans(given: Any, text: str, labels: Sequence[str], where: str) -> list
             )
         spans.append(Span(start, end, label))
     spans.sort(key=lambda span: (span.start, span.end))
+    if nested:
+        return list({(span.start, span.end, span.label): span for span in spans}.values())
     for before, after in pairwise(spans):
         if after.start < before.end:
             raise BadDocument(
-                f"{where} : [{before.start}, {before.end}) et [{after.start}, {after.end}) se chevauchent."
+                f"{where} : [{before.start}, {before.end}) et [{after.start}, {after.end}) se chevauchent{remedy}."
             )
     return spans
 
@@ -190,17 +200,25 @@ def same_text(gold: str, given: Any, masked: Sequence[Span], where: str) -> None
     """
     if not isinstance(given, str) or given == gold:
         return
+    # where most passages are as they were, nothing was replaced: another text, even if it differs inside a passage
+    least = max(2, (len(masked) + 1) // 2) if len(masked) > 1 else 0
+    if least and Levenshtein.distance(gold, given, score_cutoff=least) < least:
+        raise _differ(gold, given, where)
     at, last = 0, 0
     for span in [*masked, Span(len(gold), len(gold) + 1, "end")]:
         piece = gold[last : span.start]
         found = given.find(piece, at)
         if found < 0 or (not last and found) or (span.label == "end" and not given.endswith(piece)):
-            differs = next(
-                (n for n, (one, other) in enumerate(zip(gold, given, strict=False)) if one != other),
-                min(len(gold), len(given)),
-            )
-            raise BadDocument(
-                f"{where} : le texte prédit n'est pas celui de la référence, ils diffèrent à partir du "
-                f"caractère {differs} ({len(given)} caractères contre {len(gold)})."
-            )
+            raise _differ(gold, given, where)
         at, last = found + len(piece), span.end
+
+
+def _differ(gold: str, given: str, where: str) -> BadDocument:
+    differs = next(
+        (n for n, (one, other) in enumerate(zip(gold, given, strict=False)) if one != other),
+        min(len(gold), len(given)),
+    )
+    return BadDocument(
+        f"{where} : le texte prédit n'est pas celui de la référence, ils diffèrent à partir du "
+        f"caractère {differs} ({len(given)} caractères contre {len(gold)})."
+    )

@@ -93,13 +93,17 @@ class Pseudonymise:
         self.columns = (*spans.columns(self.labels), *SECONDS)
 
     def check(self, case: Case) -> Any:
-        return read_spans(case.fields.get("spans"), case.text, self.labels, f"Référence, « {case.id} »")
+        return self._read(case.fields, case, f"Référence, « {case.id} »")
+
+    def _read(self, fields: Mapping[str, Any], case: Case, where: str) -> list[Span]:
+        return read_spans(fields.get("spans"), case.text, self.labels, where)
 
     def count(self, case: Case, prediction: Mapping[str, Any]) -> Array:
         where = f"Prédictions, « {case.id} »"
         gold = self.check(case)
-        found = read_spans(prediction.get("spans"), case.text, self.labels, where)
-        same_text(case.text, prediction.get("text"), found, where)
+        found = self._read(prediction, case, where)
+        masked = [span for span in found if span.label not in self.unmasked]
+        same_text(case.text, prediction.get("text"), masked, where)
         row = spans.count(gold, found, self.labels, self.unmasked)
         return np.concatenate([row, effort.spans(gold, found)])
 
@@ -111,7 +115,7 @@ class Pseudonymise:
         return {"rendering": "spans", **({"engine": engine} if engine else {})}
 
     def errors(self, case: Case, prediction: Mapping[str, Any]) -> list[dict[str, str]]:
-        found = read_spans(prediction.get("spans"), case.text, self.labels, "")
+        found = self._read(prediction, case, "")
         return span_errors(case.text, self.check(case), found)
 
 
@@ -137,7 +141,11 @@ def span_errors(text: str, gold: Sequence[Span], predicted: Sequence[Span]) -> l
 
 
 class Spans(Pseudonymise):
-    """Any spans: entities, biomarkers, evidence. Labels are those of the gold and those declared."""
+    """Any spans: entities, biomarkers, evidence. Labels are those of the gold and those declared.
+
+    Attributes:
+        nested: spans may overlap, as mentions inside others do.
+    """
 
     name = "spans"
     right = "perfect"
@@ -153,10 +161,17 @@ class Spans(Pseudonymise):
     )
     shares: Mapping[str, str] = {"documents_perfect": "perfect"}
 
-    def __init__(self, labels: Sequence[str]) -> None:
+    def __init__(self, labels: Sequence[str], *, nested: bool = False) -> None:
         self.labels = tuple(labels)
         self.unmasked = frozenset()
         self.columns = (*spans.columns(self.labels), *SECONDS)
+        self.nested = nested
+
+    def _read(self, fields: Mapping[str, Any], case: Case, where: str) -> list[Span]:
+        remedy = " (--nested accepte les passages imbriqués)"
+        return read_spans(
+            fields.get("spans"), case.text, self.labels, where, nested=self.nested, remedy=remedy
+        )
 
     def figures(self, sums: Array) -> dict[str, Array]:
         return {k: v for k, v in super().figures(sums).items() if k != "documents_without_leak"}
@@ -409,6 +424,8 @@ class Triples:
 KINDS: dict[str, type[Any]] = {
     kind.name: kind for kind in (Pseudonymise, Code, Conclude, Spans, Triples, Classify)
 }
+REWRITES = frozenset({"pseudonymise"})
+"""Kinds whose predictions may hold the text with its spans replaced."""
 LABELLED = frozenset({"spans", "classify"})
 """Kinds whose labels come from the gold."""
 EMPTY: dict[str, dict[str, Any]] = {

@@ -18,8 +18,8 @@ import numpy as np
 from partages import __version__
 from partages.errors import BadDocument, OutputError, UsageError
 from partages.evaluation.cost import measured
-from partages.evaluation.gold import Case, Predictions, read_gold
-from partages.evaluation.kinds import EMPTY, LABELLED, Kind, kind_named, kind_of, labels_in
+from partages.evaluation.gold import Case, Predictions, read_gold, same_text
+from partages.evaluation.kinds import EMPTY, LABELLED, REWRITES, Kind, Spans, kind_named, kind_of, labels_in
 from partages.evaluation.robustness import KINDS as ALTERATIONS
 from partages.evaluation.robustness import perturb
 from partages.evaluation.sampling import age_band
@@ -122,6 +122,8 @@ def score(kind: Kind, pairs: Iterable[tuple[Case, Mapping[str, Any]]], examples:
             reason = reason or str(prediction["error"])
             prediction = EMPTY[kind.name]
         try:
+            if kind.name not in REWRITES:
+                same_text(case.text, prediction.get("text"), (), f"Prédictions, « {case.id} »")
             row = kind.count(case, prediction)
             if len(scored.examples) < examples and (found := kind.errors(case, prediction)):
                 scored.examples.append({"id": case.id, "errors": found[:MOST_ERRORS]})
@@ -132,6 +134,12 @@ def score(kind: Kind, pairs: Iterable[tuple[Case, Mapping[str, Any]]], examples:
         raise UsageError(f"Tous les documents ont échoué, il n'y a rien à mesurer. Le premier : {reason}")
     if not scored.ids:
         raise UsageError("La référence ne contient aucun document : il n'y a rien à mesurer.")
+    found = kind.figures(scored.matrix().sum(0))
+    if np.isnan(found.get("exact_recall", found.get("recall", np.float64(0)))):
+        raise UsageError(
+            f"La référence n'a aucune annotation ({len(scored.ids)} document(s)) : il n'y a rien à mesurer ; "
+            "vérifiez son chemin et son format."
+        )
     return scored
 
 
@@ -356,6 +364,7 @@ def evaluate(
     seed: int = 0,
     count: int = DRAWS,
     labels: Sequence[str] = (),
+    nested: bool = False,
     examples: int = 0,
     energy: bool = True,
 ) -> dict[str, Any]:
@@ -366,6 +375,7 @@ def evaluate(
         robust: also on altered texts; needs the engine.
         limit: first documents only.
         labels: further categories of ``spans`` and ``classify`` than those of the gold.
+        nested: passages of ``spans`` may overlap.
         examples: documents whose errors are shown, with their text; the result must then stay where they are.
         energy: estimate what the engine used.
 
@@ -377,6 +387,10 @@ def evaluate(
         return islice(read_gold(gold), limit)
 
     kind = kind_named(usecase, _labels(usecase, cases, labels))
+    if nested:
+        if usecase != Spans.name:
+            raise UsageError(f"--nested ne sert qu'à spans : « {usecase} » n'a pas de passages imbriqués.")
+        kind = Spans(kind.labels, nested=True)
     written: Counter[str] = Counter()
     if predictions:
         if robust:

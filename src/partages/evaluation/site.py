@@ -380,8 +380,8 @@ def merge(results: Mapping[str, Mapping[str, Any]], trusted: frozenset[str] | No
     Raises:
         UsageError: a signature, another protocol, or a site given twice.
     """
-    if not results:
-        raise UsageError("Donnez les fichiers de plusieurs sites.")
+    if len(results) < 2:
+        raise UsageError("Donnez les fichiers d'au moins deux sites : un seul ne se met pas en commun.")
     for name, result in results.items():
         if result.get("format") != FORMAT:
             raise UsageError(f"« {name} » n'est pas un fichier de « partages site run ».")

@@ -90,6 +90,8 @@ def merge_command(
         trusted = frozenset(keys.read_text(encoding="utf-8").split())
     else:
         click.echo("Sans --keys, seule l'intégrité des fichiers est vérifiée, pas leur auteur.", err=True)
+    if len({path.resolve() for path in files}) < len(files):
+        raise UsageError("Le même fichier est donné deux fois : donnez-en un par site.")
     try:
         result = merge({str(path): read_json(path) for path in files}, trusted)
     except (KeyError, IndexError, TypeError, AttributeError):

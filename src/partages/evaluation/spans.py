@@ -7,8 +7,11 @@ whatever the label.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from partages.documents import Span
 from partages.evaluation.statistics import Array, mean_defined, ratio
@@ -47,7 +50,9 @@ def _shared(one: list[tuple[int, int]], other: list[tuple[int, int]]) -> int:
 
 
 def matched(gold: Sequence[Span], predicted: Sequence[Span]) -> int:
-    """The most pairs of overlapping spans, each span used once; both in order and disjoint."""
+    """The most pairs of overlapping spans, each span used once; both in order."""
+    if any(after.start < before.end for side in (gold, predicted) for before, after in pairwise(side)):
+        return _matched_nested(gold, predicted)
     pairs = i = j = 0
     while i < len(gold) and j < len(predicted):
         if gold[i].overlaps(predicted[j]):
@@ -59,6 +64,13 @@ def matched(gold: Sequence[Span], predicted: Sequence[Span]) -> int:
     return pairs
 
 
+def _matched_nested(gold: Sequence[Span], predicted: Sequence[Span]) -> int:
+    touching = np.array([[one.overlaps(other) for other in predicted] for one in gold], dtype=bool)
+    if not touching.size:
+        return 0
+    return int((maximum_bipartite_matching(csr_array(touching), "column") >= 0).sum())
+
+
 def count(
     gold: Sequence[Span],
     predicted: Sequence[Span],
@@ -68,7 +80,7 @@ def count(
     """The row of one document, in the order of ``columns(labels)``.
 
     Args:
-        gold, predicted: disjoint spans, labels among ``labels``.
+        gold, predicted: spans, each once, labels among ``labels``.
         unmasked: labels that are reported and left in the text; they count neither for
             coverage nor for characters.
     """
