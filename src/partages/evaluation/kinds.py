@@ -68,7 +68,7 @@ class Pseudonymise:
     """CU1: identifying spans."""
 
     name = "pseudonymise"
-    right = "sealed"
+    right: str | None = "sealed"
     headlines: tuple[Headline, ...] = (
         Headline("full_coverage_recall", "Rappel, couverture complète"),
         Headline("exact_f1_micro", "F1 micro, exact"),
@@ -148,8 +148,8 @@ class Spans(Pseudonymise):
     """
 
     name = "spans"
-    right = "perfect"
-    headlines = (
+    right: str | None = "perfect"
+    headlines: tuple[Headline, ...] = (
         Headline("exact_f1_micro", "F1 micro, exact"),
         Headline("exact_f1_macro", "F1 macro, exact"),
         Headline("overlap_f1_micro", "F1 micro, chevauchement"),

@@ -134,8 +134,8 @@ def score(kind: Kind, pairs: Iterable[tuple[Case, Mapping[str, Any]]], examples:
         raise UsageError(f"Tous les documents ont échoué, il n'y a rien à mesurer. Le premier : {reason}")
     if not scored.ids:
         raise UsageError("La référence ne contient aucun document : il n'y a rien à mesurer.")
-    found = kind.figures(scored.matrix().sum(0))
-    if np.isnan(found.get("exact_recall", found.get("recall", np.float64(0)))):
+    whole = kind.figures(scored.matrix().sum(0))
+    if np.isnan(whole.get("exact_recall", whole.get("recall", np.float64(0)))):
         raise UsageError(
             f"La référence n'a aucune annotation ({len(scored.ids)} document(s)) : il n'y a rien à mesurer ; "
             "vérifiez son chemin et son format."
