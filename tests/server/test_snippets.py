@@ -16,10 +16,12 @@ from partages.samples import all_samples
 from partages.vault import new_key
 
 ROOT = Path(__file__).parents[2]
-NOT_HERE = re.compile(r"^(?:make|partages serve|git|sudo|python|pip|\.venv)\b")
+NOT_HERE = re.compile(
+    r"^(?:make|partages serve|partages corpus build|partages train|partages evaluate|git|sudo|python|pip|\.venv)\b"
+)
 """Run by other tests (the server), by ``.ci/run`` (make), or too long for one (benchmarks, training)."""
-ELSEWHERE = {"evaluation.md", "measurements.md", "corpus.md", "training.md"}
-"""Pages whose commands take corpora or several hospitals' files: their own tests run them."""
+ELSEWHERE = {"evaluation.md", "measurements.md", "corpus.md", "sources.md", "fiction.md", "training.md"}
+"""Pages whose commands take corpora, several hospitals' files or what a person wrote: their own tests run them."""
 
 
 def scripts() -> list[Any]:

@@ -30,7 +30,7 @@ def read_home(source: Source, damaged: Told, cache: Path) -> Iterator[Record]:
     What cannot be had is told to ``damaged`` (``network``); what was brought before is used.
     """
     folder = cache / "sources" / source.name
-    failed = folder / ".failed"
+    failed = folder / f".failed-{hashlib.sha256(repr(source).encode()).hexdigest()[:8]}"  # described as it is
     readers = {"files": _read_addresses, "hub": _read_hub, "oai": _read_harvest}
     try:
         if failed.exists() and time.time() - failed.stat().st_mtime < FORGET:
