@@ -49,10 +49,10 @@ def test_care_is_left_alone(line: str) -> None:
 
 def test_the_model_brings_what_rules_alone_do_not() -> None:
     """A name of no list, told by its surroundings alone."""
-    text = "vu Attouchinga pour le KTC. Diét. Zwaltek"
+    text = "Vu par Attouchinga ce matin. Relève : Brouzelka / Zwaltek"
     with_model = " ".join(text[s.start : s.end] for s in detect(text))
     without = " ".join(text[s.start : s.end] for s in detect(text, statistical=False))
-    for name in ("Attouchinga", "Zwaltek"):
+    for name in ("Attouchinga", "Brouzelka", "Zwaltek"):
         assert name in with_model
         assert name not in without
 
