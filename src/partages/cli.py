@@ -243,8 +243,9 @@ def _run(
             elapsed = time.monotonic() - started
             speed = f"{count / elapsed:.1f}".replace(".", ",")
             field = "" if form else " (champ « error »)"
+            plural = "s" if count > 1 else ""
             click.echo(
-                f"{count} documents traités en {elapsed:.0f} s ({speed} par seconde)"
+                f"{count} document{plural} traité{plural} en {elapsed:.0f} s ({speed} par seconde)"
                 + (f", {failed} en échec{field}." if failed else ", aucun échec."),
                 err=True,
             )
