@@ -364,13 +364,6 @@ def prompt_of(task: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     return environment.from_string(task["doc_to_text"]).render(question(row))
 
 
-def evaluate_questions(model: Server, path: Path, task: str, limit: int | None = None) -> dict[str, Any]:
-    """One task of questions on one file: how many, and the figures."""
-    subject = Subject(model, model.name, f"server {model.url}")
-    found = evaluate_tasks(subject, [task], data=path, limit=limit, energy=False)["tasks"][task]
-    return {"questions": found["documents"], "figures": found["figures"]}
-
-
 def _requests(task: Any, limit: int | None) -> int:
     documents = min(limit or len(task.eval_docs), len(task.eval_docs))
     each = len(task.doc_to_choice(task.eval_docs[0])) if task.OUTPUT_TYPE == "multiple_choice" else 1
