@@ -1,39 +1,12 @@
 // The coding desk: stays, proposals and decisions live in this page, and leave with the export.
 import { stretches } from "./offsets.js";
+import { $, alertUser, announce, ask, make } from "./shared.js";
 
-const $ = (id) => document.getElementById(id);
 const stays = []; // { id, text, specialty, ccam, codes: null | [{ code, label, role, state, evidence, ... }], flags }
 let current = -1;
 let exported = true;
 
 const dotted = (code) => (/^[A-Z]\d\d[\dA-Z+]+$/.test(code) ? `${code.slice(0, 3)}.${code.slice(3)}` : code);
-
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
-function announce(message) {
-  $("annonce").textContent = "";
-  requestAnimationFrame(() => { $("annonce").textContent = message; });
-}
-function alertUser(message) {
-  $("alerte-texte").textContent = message;
-  $("alerte").hidden = false;
-}
-$("alerte-fermer").addEventListener("click", () => { $("alerte").hidden = true; });
-
-async function ask(path, content) {
-  const form = content instanceof FormData;
-  const response = await fetch(path, {
-    method: "POST",
-    body: form ? content : JSON.stringify(content),
-    headers: form ? {} : { "Content-Type": "application/json" },
-  }).catch(() => { throw new Error("Le serveur n'a pas répondu : vérifiez qu'il est démarré, puis recommencez."); });
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.detail || "Le serveur n'a pas pu répondre : recommencez.");
-  return answer;
-}
 
 // ---- entering stays
 

@@ -1,32 +1,9 @@
 // Writing fictitious reports: the case lives in this page, and leaves with « Enregistrer » or the export.
-const $ = (id) => document.getElementById(id);
+import { $, alertUser, announce, ask, make } from "./shared.js";
+
 let current = null; // what the server last said: { case, facts, kinds, accepted, human }
 let saved = true;
 let busy = false;
-
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
-function announce(message) {
-  $("annonce").textContent = "";
-  requestAnimationFrame(() => { $("annonce").textContent = message; });
-}
-function alertUser(message) {
-  $("alerte-texte").textContent = message;
-  $("alerte").hidden = false;
-}
-$("alerte-fermer").addEventListener("click", () => { $("alerte").hidden = true; });
-
-async function ask(path, content) {
-  const response = await fetch(path, {
-    method: "POST", body: JSON.stringify(content), headers: { "Content-Type": "application/json" },
-  }).catch(() => { throw new Error("Le serveur n'a pas répondu : vérifiez qu'il est démarré, puis recommencez."); });
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.detail || "Le serveur n'a pas pu répondre : recommencez.");
-  return answer;
-}
 
 const area = (kind) => $(`texte-${kind}`);
 const words = (text) => (text.match(/[\p{L}\p{N}_]+(?:['’-][\p{L}\p{N}_]+)*/gu) || []).length;

@@ -1,8 +1,8 @@
 // The page's behaviour. The document's exact text is kept here as a string and sent as JSON:
 // the DOM and form encodings change line ends, and offsets with them. Nothing is stored.
 import { codePoints, occurrences, offsetOf, rangeOf, stretches, toUnits } from "./offsets.js";
+import { $, alertUser, announce } from "./shared.js";
 
-const $ = (id) => document.getElementById(id);
 const htmx = window.htmx;
 
 const state = { text: "", source: "", spans: null, history: [], focus: null, edited: null };
@@ -29,17 +29,6 @@ htmx.defineExtension("etat", {
 function checked(name) {
   return document.querySelector(`input[name="${name}"]:checked`).value;
 }
-
-function announce(message) {
-  $("annonce").textContent = "";
-  requestAnimationFrame(() => { $("annonce").textContent = message; });
-}
-
-function alertUser(message) {
-  $("alerte-texte").textContent = message;
-  $("alerte").hidden = false;
-}
-$("alerte-fermer").addEventListener("click", () => { $("alerte").hidden = true; });
 
 function detailOf(body, fallback = "Le serveur n'a pas répondu : vérifiez qu'il est démarré, puis recommencez.") {
   try { return JSON.parse(body).detail || fallback; } catch { return fallback; }
