@@ -83,7 +83,7 @@ class Base:
         """Tokens that it reads at most."""
         if self.weights is not None:
             return int(self.weights.number("context_length"))
-        return int(_json(self.path / "config.json").get("max_position_embeddings", 512))
+        return int(read_json(self.path / "config.json").get("max_position_embeddings", 512))
 
     @property
     def targets(self) -> str | list[str]:
@@ -247,7 +247,7 @@ def _off(weights: Weights, name: str) -> bool:
 
 
 def _read_folder(path: Path) -> Base:
-    config = _json(path / "config.json")
+    config = read_json(path / "config.json")
     if not (path / "tokenizer.json").is_file():
         raise UsageError(
             f"« {path} » n'a pas de tokenizer.json : enregistrez-y le découpeur du modèle (tokenizer.save_pretrained)."
@@ -258,7 +258,7 @@ def _read_folder(path: Path) -> Base:
         tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
     except Exception:  # the library raises nothing narrower
         raise UsageError(f"« {path / 'tokenizer.json'} » ne peut pas être lu.") from None
-    options = _json(path / "tokenizer_config.json") if (path / "tokenizer_config.json").is_file() else {}
+    options = read_json(path / "tokenizer_config.json") if (path / "tokenizer_config.json").is_file() else {}
     tokenizer.encode_special_tokens = True  # a mark in a text is text
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -296,7 +296,12 @@ def _read_folder(path: Path) -> Base:
     )  # fmt: skip
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """An object in a file of a model's folder.
+
+    Raises:
+        UsageError: it is missing, or is no JSON object.
+    """
     try:
         found = json.loads(path.read_bytes())
         if isinstance(found, dict):
@@ -320,7 +325,7 @@ def _licence(path: Path) -> str:
         )
     ):
         return found.group(1)
-    return "gemma" if str(_json(path / "config.json").get("model_type", "")).startswith("gemma") else ""
+    return "gemma" if str(read_json(path / "config.json").get("model_type", "")).startswith("gemma") else ""
 
 
 def _from_folder(path: Path, masked: bool) -> Any:

@@ -118,7 +118,9 @@ def train(
 @INPUT
 @LINES
 @click.option("--size", type=click.IntRange(1000), default=28_000, show_default=True, help="Mots à garder.")
-@click.option("--output", type=FILE, required=True, help="Fichier GGUF à écrire.")
+@click.option(
+    "--output", type=FILE, required=True, help="Fichier GGUF à écrire, ou dossier si la base en est un."
+)
 def trim_command(base: Path | None, inputs: tuple[str, ...], lines: bool, size: int, output: Path) -> None:
     """Write the same model with part of its vocabulary."""
     from partages.models.gguf_file import with_vocabulary, write_weights
@@ -127,25 +129,37 @@ def trim_command(base: Path | None, inputs: tuple[str, ...], lines: bool, size: 
     from partages.training.vocabulary import count_tokens, kept_tokens
 
     start = read_base(base)
-    if start.weights is None:
-        raise UsageError("Seul un fichier GGUF peut être réduit : donnez-en un à --base.")
-    weights = start.weights
     sources = _sources(inputs, lines)
     used = count_tokens(start.tokenizer, (text for source in sources for text in documents(source)))
     if not used:
         raise UsageError("Aucun texte à lire : les sources sont vides.")
-    kept = kept_tokens(weights, used, size)
-    partial = output.with_name(output.name + ".partial")
+    if start.weights is None and output.suffix == ".gguf":
+        raise UsageError(
+            "Une base qui est un dossier se réduit en un dossier : donnez un nom sans .gguf à --output."
+        )
+    if (
+        output.is_dir()
+        and not (output / "config.json").is_file()
+        and (start.weights or any(output.iterdir()))
+    ):
+        raise UsageError(
+            f"« {output} » est un dossier qui n'est pas un modèle : choisissez un autre --output."
+        )
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        write_weights(partial, with_vocabulary(weights, kept))
-        partial.replace(output)
+        if start.weights is None:
+            from partages.training.folder import trim_to
+
+            kept = trim_to(output, start, used, size)
+        else:
+            kept = kept_tokens(start.weights, used, size)
+            write_weights(output, with_vocabulary(start.weights, kept))
     except OSError as error:
         raise OutputError(f"« {output} » ne peut pas être écrit ({error.strerror}).") from None
     covered = sum(count for token, count in used.items() if token in kept) / sum(used.values())
     click.echo(
-        f"{len(kept)} mots gardés sur {len(weights.tokens)} ({covered:.2%} de ce que ce texte emploie), "
-        f"{output.stat().st_size / 1e6:.0f} Mo : {output}"
+        f"{len(kept)} mots gardés sur {start.facts['vocabulary']} ({covered:.2%} de ce que ce texte emploie), "
+        f"{_size(output) / 1e6:.0f} Mo : {output}"
     )
 
 
@@ -394,12 +408,7 @@ def export_command(
         export(model, run, kind, merge_folder, scale, output)
     except OSError as error:
         raise OutputError(f"« {output} » ne peut pas être écrit ({error.strerror}).") from None
-    size = sum(
-        file.stat().st_size
-        for file in ([output] if output.is_file() else output.rglob("*"))
-        if file.is_file()
-    )
-    click.echo(f"{output} ({size / 1e6:.0f} Mo)")
+    click.echo(f"{output} ({_size(output) / 1e6:.0f} Mo)")
 
 
 @train.command(
@@ -520,6 +529,12 @@ def publish_command(
                 "Avant de pousser un modèle, examinez ce qu'il rend de ce qu'il a lu : « partages train audit », puis --audit."
             )
         click.echo(push(output, repository, endpoint, private))
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all in a folder."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _sources(inputs: Sequence[str], lines: bool) -> "list[Source]":

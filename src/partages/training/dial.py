@@ -1,13 +1,17 @@
 """``partages train --hours 2``: all steps in a row within a time, each skipped when its result is there."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from partages.errors import UsageError
 from partages.training.manifest import read_manifest
+
+if TYPE_CHECKING:
+    from partages.training.base import Base
 
 TRIMMED = 28_000
 """Tokens kept of a vocabulary at least twice as large."""
@@ -48,8 +52,8 @@ def whole_line(
     def say(text: str) -> None:
         click.echo(text, err=True)
 
-    if model.weights is not None and len(model.weights.tokens) >= 2 * TRIMMED:
-        trimmed = output / "base.gguf"
+    if not model.masked and int(model.facts["vocabulary"]) >= 2 * TRIMMED and _is_trimmable(model):
+        trimmed = output / ("base.gguf" if model.weights is not None else "base")
         if not trimmed.exists():
             say("Vocabulaire :")
             context.invoke(
@@ -133,8 +137,33 @@ def whole_line(
         commands.export_command, base=base, run=run, kind="q4_k_m" if model.weights is not None else "safetensors",
         merge_folder=merged, scale=1.0, output=target,
     )  # fmt: skip
+    if model.weights is None and _is_gguf(model):
+        context.invoke(
+            commands.export_command, base=base, run=run, kind="q4_k_m", merge_folder=merged, scale=1.0,
+            output=model_folder / "model.gguf",
+        )  # fmt: skip
     context.invoke(
         commands.publish_command, run=run, merge_folder=merged, audit_folder=None, name=output.name, output=model_folder,
         repository=None, endpoint=None, private=False,
     )  # fmt: skip
     say(f"{(time.time() - start) / 3600:.2f} h en tout : {model_folder}")
+
+
+def _is_trimmable(model: "Base") -> bool:
+    from partages.training.folder import vocabulary
+
+    return model.weights is not None or _works(lambda: vocabulary(model))
+
+
+def _is_gguf(model: "Base") -> bool:
+    from partages.training.folder import described
+
+    return not model.masked and _works(lambda: described(model))
+
+
+def _works(what: Callable[[], object]) -> bool:
+    try:
+        what()
+    except UsageError:
+        return False
+    return True

@@ -14,8 +14,9 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.processors import TemplateProcessing
 
 from partages.errors import UsageError
-from partages.models.gguf_file import F16, F32, OUTPUT, Q8_0, Field, Tensor, Weights, row_bytes
+from partages.models.gguf_file import F16, F32, OUTPUT, PER_TOKEN, Q8_0, Field, Tensor, Weights, row_bytes
 from partages.training.base import Base, quiet
+from partages.training.folder import described, with_tensors
 from partages.training.network import gguf_name, outputs_as_stored, stored_value
 from partages.training.pretrain import with_adapters
 from partages.training.quantise import kind_in_mixture, quantise
@@ -106,14 +107,11 @@ def as_gguf(base: Base, state: Mapping[str, torch.Tensor], kind: str) -> Weights
             stores quantised, stays as stored: it is not quantised twice.
 
     Raises:
-        UsageError: the base is no GGUF file.
+        UsageError: the base is a folder that llama.cpp's form is not known of.
     """
     weights = base.weights
     if weights is None:
-        raise UsageError(
-            "Une base en safetensors s'exporte en safetensors (--kind safetensors) ; convert_hf_to_gguf.py de llama.cpp "
-            "en fait ensuite un GGUF."
-        )
+        return _from_folder(base, state, kind)
     layers, tied = int(weights.number("block_count")), OUTPUT not in weights.tensors
     tensors = {}
     for name, tensor in weights.tensors.items():
@@ -126,6 +124,27 @@ def as_gguf(base: Base, state: Mapping[str, torch.Tensor], kind: str) -> Weights
             tensors[name] = tensor
         else:
             tensors[name] = _stored(values, kind_in_mixture(name, tensor.shape, layers, tied))
+    fields = {**weights.fields, "general.file_type": Field(FILE_TYPES[kind], _UNSIGNED)}
+    if base.template is not None:
+        fields["tokenizer.chat_template"] = Field(base.template, _TEXT)
+    return Weights(fields, tensors)
+
+
+def _from_folder(base: Base, state: Mapping[str, torch.Tensor], kind: str) -> Weights:
+    weights = described(base)
+    names = list(with_tensors(weights, dict(state)))
+    layers, tied = int(weights.number("block_count")), OUTPUT not in names
+    tensors = dict(weights.tensors)
+    for name in names:
+        found = stored_value(weights, name, state)
+        assert found is not None
+        values = found.detach().numpy()
+        if name in PER_TOKEN:  # rows beyond the vocabulary, which some bases have, stand for nothing
+            values = values[: len(weights.tokens)]
+        if kind == "q4_k_m":
+            tensors[name] = _stored(values, kind_in_mixture(name, values.shape, layers, tied))
+        else:
+            tensors[name] = _stored(values, TYPES[kind] if values.ndim > 1 else F32)
     fields = {**weights.fields, "general.file_type": Field(FILE_TYPES[kind], _UNSIGNED)}
     if base.template is not None:
         fields["tokenizer.chat_template"] = Field(base.template, _TEXT)

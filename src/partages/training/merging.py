@@ -14,6 +14,7 @@ from partages.errors import UsageError
 from partages.models.gguf_file import write_weights
 from partages.training.base import Base
 from partages.training.export import adapter, as_gguf, plain, read_trained, trained_network, write_folder
+from partages.training.folder import described
 from partages.training.manifest import read_manifest
 from partages.training.measure import Bits, bits
 from partages.training.merge import Point, between, explore, rebuilt
@@ -124,7 +125,7 @@ def export(base: Base, run: Path, kind: str, merged: Path | None, scale: float, 
     """
     learnt = read_trained(run / "trained.pt")
     if kind == "adapter":
-        _export_adapter(base, learnt, run, merged, scale, output)
+        _export_adapter(base, learnt, merged, scale, output)
         return
     network = _final(base, learnt, run, merged, scale)
     if kind == "safetensors":
@@ -138,9 +139,7 @@ def export(base: Base, run: Path, kind: str, merged: Path | None, scale: float, 
         write_weights(output, as_gguf(base, network.state_dict(), kind))
 
 
-def _export_adapter(
-    base: Base, learnt: Any, run: Path, merged: Path | None, scale: float, output: Path
-) -> None:
+def _export_adapter(base: Base, learnt: Any, merged: Path | None, scale: float, output: Path) -> None:
     if merged is not None:
         told = read_manifest(merged, "merge")
         if told["method"] not in ("base", "linear"):
@@ -148,15 +147,14 @@ def _export_adapter(
                 f"La fusion retenue ({told['method']}) ne tient pas dans un adaptateur : exportez le modèle entier (--kind q8_0)."
             )
         scale = float(told["weight"])
-    if base.weights is not None:
-        write_weights(output, adapter(learnt, base.weights, scale))
+    if base.weights is not None or output.suffix == ".gguf":
+        write_weights(output, adapter(learnt, base.weights or described(base), scale))
         return
     if learnt.method == "full" or scale != 1.0:
         raise UsageError(
             "Cet entraînement ne tient pas dans un adaptateur : exportez le modèle entier (--kind safetensors)."
         )
     trained_network(base, learnt).save_pretrained(output)
-    del run
 
 
 def _final(base: Base, learnt: Any, run: Path, merged: Path | None, scale: float) -> Any:

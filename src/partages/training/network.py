@@ -1,6 +1,6 @@
 """The network of a GGUF file in torch, through ``transformers``: Gemma 3 (text) and Llama."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,37 @@ _NORMS = {
     },
     "llama": {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"},
 }  # fmt: skip
+
+
+ROPE_FACTORS = "rope_freqs.weight"
+"""Slower rotations of Llama 3.1 and later: what each frequency is divided by."""
+LLAMA_3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+"""Of every Llama from 3.1 on; the factor differs."""
+
+
+def rope_factors(told: Mapping[str, Any], head: int, theta: float) -> np.ndarray[Any, Any]:
+    """``ROPE_FACTORS`` of Llama 3.1 and later (``Llama3Model`` of llama.cpp's converter): (head / 2,) float32."""
+    wave = 2 * np.pi * theta ** (np.arange(0, head, 2) / head)
+    length = told["original_max_position_embeddings"]
+    low, high = told["low_freq_factor"], told["high_freq_factor"]
+    smooth = (length / wave - low) / (high - low)
+    between = 1 / ((1 - smooth) / told["factor"] + smooth)
+    return np.where(wave < length / high, 1.0, np.where(wave > length / low, told["factor"], between)).astype(
+        np.float32
+    )
+
+
+def tensor_names(weights: Weights) -> Iterator[tuple[str, str]]:
+    """The tensors of an architecture, in the order of a file, each with its weight in ``transformers``."""
+    layers = range(int(weights.number("block_count")))
+    names = [EMBEDDING, "output_norm.weight", OUTPUT]
+    names += [
+        f"blk.{at}.{short}.weight" for at in layers for short in (*_LAYER, *_NORMS[weights.architecture])
+    ]
+    for name in names:
+        module = _module_name(name, weights.architecture)
+        assert module is not None
+        yield name, module
 
 
 def gguf_name(module: str) -> str:
@@ -121,7 +152,7 @@ def _config(weights: Weights) -> Any:
         "intermediate_size": int(number("feed_forward_length")),
         "num_hidden_layers": int(number("block_count")),
         "num_attention_heads": int(number("attention.head_count")),
-        "num_key_value_heads": int(number("attention.head_count_kv")),
+        "num_key_value_heads": int(_or(weights, "attention.head_count_kv", number("attention.head_count"))),
         "max_position_embeddings": int(number("context_length")),
         "rms_norm_eps": number("attention.layer_norm_rms_epsilon"),
         "tie_word_embeddings": OUTPUT not in weights.tensors,
@@ -130,8 +161,15 @@ def _config(weights: Weights) -> Any:
     for name in ("bos", "eos", "pad"):
         common[f"{name}_token_id"] = weights.token_id("padding" if name == "pad" else name)
     if weights.architecture == "llama":
+        head = int(
+            _or(weights, "rope.dimension_count", common["hidden_size"] // common["num_attention_heads"])
+        )
         return LlamaConfig(
-            **common, rope_parameters={"rope_type": "default", "rope_theta": number("rope.freq_base")}
+            **common, head_dim=head, rope_parameters=_rope(weights, head, _or(weights, "rope.freq_base", 1e4))
+        )
+    if _or(weights, "rope.scaling.factor", 1.0) != 1.0:
+        raise UsageError(
+            "Ce modèle étire ses positions d'une façon que l'on ne connaît pas : partez de son dossier safetensors."
         )
     head = int(number("attention.key_length"))
     layers = common["num_hidden_layers"]
@@ -149,6 +187,24 @@ def _config(weights: Weights) -> Any:
             "sliding_attention": {"rope_type": "default", "rope_theta": LOCAL_ROPE_BASE},
         },
         hidden_activation="gelu_pytorch_tanh",
+    )
+
+
+def _or(weights: Weights, name: str, otherwise: float) -> float:
+    return weights.number(name) if f"{weights.architecture}.{name}" in weights.fields else otherwise
+
+
+def _rope(weights: Weights, head: int, theta: float) -> dict[str, Any]:
+    """Rotations of a Llama: plain, or those of Llama 3.1, told by its factors."""
+    if ROPE_FACTORS not in weights.tensors and _or(weights, "rope.scaling.factor", 1.0) == 1.0:
+        return {"rope_type": "default", "rope_theta": theta}
+    if ROPE_FACTORS in weights.tensors:
+        stored = _tensor(weights, ROPE_FACTORS).numpy()
+        told = {**LLAMA_3, "factor": float(stored.max())}
+        if stored.shape == (head // 2,) and np.allclose(rope_factors(told, head, theta), stored, rtol=1e-3):
+            return {"rope_type": "llama3", "rope_theta": theta, **told}
+    raise UsageError(
+        "Ce modèle étire ses positions d'une façon que l'on ne connaît pas : partez de son dossier safetensors."
     )
 
 
@@ -187,10 +243,14 @@ def _fill_buffers(network: PreTrainedModel, config: Any) -> None:
 
 
 def _small(config: Any) -> Any:
-    """The same configuration with next to no weights."""
+    """The same configuration with few weights: a layer of each kind."""
+    kinds = sorted(set(getattr(config, "layer_types", None) or ["full_attention"]))
     return type(config)(
         **{
             **config.to_dict(),
+            "num_hidden_layers": len(kinds),
+            **({"layer_types": kinds} if getattr(config, "layer_types", None) else {}),
+            "intermediate_size": 8,
             "vocab_size": 8,
             "pad_token_id": None,
             "bos_token_id": None,

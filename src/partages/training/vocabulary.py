@@ -7,13 +7,24 @@ are never undone, so a text whose tokens are all kept is cut by the trimmed voca
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from partages.errors import UsageError
 from partages.models.gguf_file import BYTE, CONTROL, KINDS, MERGES, NORMAL, SCORES, USER_DEFINED, Weights
 
 SPACE = "▁"
+_LLAMA_3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+PRE_TOKENIZERS: dict[str, list[dict[str, Any]]] = {
+    "smollm": [{"type": "Digits", "individual_digits": True}, {"type": "ByteLevel", "use_regex": True}],
+    "gpt-2": [{"type": "ByteLevel", "use_regex": True}],
+    "llama-bpe": [{"type": "Split", "pattern": {"Regex": _LLAMA_3}}, {"type": "ByteLevel", "use_regex": False}],
+    "qwen2": [
+        {"type": "Split", "pattern": {"Regex": _LLAMA_3.replace("{1,3}", "")}}, {"type": "ByteLevel", "use_regex": False},
+    ],
+}  # fmt: skip
+"""How byte-level BPE cuts before it merges, by llama.cpp's name (``tokenizer.ggml.pre``; ``llama-vocab.cpp``), as ``tokenizers`` says it."""
 
 
 def _is_byte_level(weights: Weights) -> bool:
@@ -30,10 +41,18 @@ def build_tokenizer(weights: Weights) -> Tokenizer:
     tokens = weights.tokens
     if kind == "gpt2":
         merges = [tuple(merge.split(" ", 1)) for merge in weights.fields[MERGES].value]
-        tokenizer = Tokenizer(models.BPE({token: at for at, token in enumerate(tokens)}, merges))
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        pre = weights.fields.get("tokenizer.ggml.pre")
+        name = "gpt-2" if pre is None else str(pre.value)
+        if name not in PRE_TOKENIZERS:
+            raise UsageError(
+                f"Ce modèle coupe les mots d'une façon que l'on ne connaît pas (« {name} ») : prenez-en un qui coupe comme "
+                f"{', '.join(PRE_TOKENIZERS)}, ou son dossier safetensors."
+            )
+        whole_words = name == "llama-bpe"  # a word that is a token is not merged
+        tokenizer = Tokenizer(
+            models.BPE({token: at for at, token in enumerate(tokens)}, merges, ignore_merges=whole_words)
         )
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([_step(one) for one in PRE_TOKENIZERS[name]])
         tokenizer.decoder = decoders.ByteLevel()
     elif kind == "llama":
         tokenizer = Tokenizer(
@@ -48,13 +67,36 @@ def build_tokenizer(weights: Weights) -> Tokenizer:
         kinds = weights.fields[KINDS].value
         alone = [token for token, kind in zip(tokens, kinds, strict=True) if kind == USER_DEFINED]
         tokenizer.add_tokens([AddedToken(token, normalized=False, special=False) for token in alone])
-        tokenizer.normalizer = normalizers.Replace(" ", SPACE)
-        tokenizer.decoder = decoders.Sequence(
-            [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
+        spaces = normalizers.Replace(" ", SPACE)
+        prefix = weights.fields.get("tokenizer.ggml.add_space_prefix")
+        prefixed = prefix is None or bool(prefix.value)
+        tokenizer.normalizer = (
+            normalizers.Sequence([normalizers.Prepend(SPACE), spaces]) if prefixed else spaces
         )
+        after = [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
+        tokenizer.decoder = decoders.Sequence([*after, decoders.Strip(" ", 1, 0)] if prefixed else after)
     else:
         raise UsageError(f"Le vocabulaire de ce modèle est d'une sorte que l'on ne connaît pas (« {kind} »).")
     return tokenizer
+
+
+def _step(told: dict[str, Any]) -> Any:
+    if told["type"] == "Digits":
+        return pre_tokenizers.Digits(individual_digits=True)
+    if told["type"] == "Split":
+        return pre_tokenizers.Split(Regex(told["pattern"]["Regex"]), "isolated")
+    return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=told["use_regex"])
+
+
+def pre_tokenizer_of(told: Any) -> str | None:
+    """The name that llama.cpp gives to the pre-tokenizer of a ``tokenizer.json``; None when it has none that we know."""
+    steps = told.get("pretokenizers", [told]) if isinstance(told, dict) else []
+    plain = [
+        {name: step[name] for name in ("type", "individual_digits", "use_regex", "pattern") if name in step}
+        for step in steps
+        if not step.get("add_prefix_space")
+    ]
+    return next((name for name, known in PRE_TOKENIZERS.items() if plain == known), None)
 
 
 def _merges(weights: Weights) -> Iterator[tuple[str, str]]:
