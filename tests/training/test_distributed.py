@@ -11,13 +11,15 @@ import pytest
 import yaml
 
 from partages.models.gguf_file import Weights, write_weights
+from partages.training.base import read_base
+from partages.training.export import write_folder
 from tests.training.test_commands import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
 CONFIGURATIONS = Path(__file__).parents[2] / "src/partages/training/accelerate"
 
 
-def launched(configuration: Path, *arguments: object) -> None:
+def launched(configuration: Path, *arguments: object, **environment: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -29,7 +31,7 @@ def launched(configuration: Path, *arguments: object) -> None:
         list(map(str, command)),
         capture_output=True,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         timeout=240,
     )
     assert done.returncode == 0, done.stderr[-3000:]
@@ -69,7 +71,16 @@ def test_two_processes_follow_the_curve_of_one(tiny: Weights, tmp_path: Path, me
         "--output",
     )
     run(*options, tmp_path / "one")
-    launched(CONFIGURATIONS / "two-processes-cpu.yaml", *options, tmp_path / "two")
+    asked = {
+        "FSDP_RESHARD_AFTER_FORWARD": "true",
+        "FSDP_ACTIVATION_CHECKPOINTING": "true",
+    }  # as the 8B file does
+    launched(
+        CONFIGURATIONS / "two-processes-cpu.yaml",
+        *options,
+        tmp_path / "two",
+        **(asked if method == "full" else {}),
+    )
     curves = [
         [json.loads(line)["loss"] for line in (tmp_path / name / "curve.jsonl").read_text().splitlines()]
         for name in ("one", "two")
@@ -83,8 +94,22 @@ def test_two_processes_follow_the_curve_of_one(tiny: Weights, tmp_path: Path, me
     run("export", *base, "--run", tmp_path / "two", "--kind", "f32", "--output", tmp_path / "two.gguf")
 
 
+def test_only_the_first_process_reads_the_weights(tiny: Weights, tmp_path: Path) -> None:
+    write_weights(tmp_path / "base.gguf", tiny)
+    base = read_base(tmp_path / "base.gguf")
+    write_folder(base.network(), base, tmp_path / "folder")
+    for path in (tmp_path / "base.gguf", tmp_path / "folder"):
+        whole, shape = read_base(path).network(), read_base(path).network(empty=True)
+        assert all(value.is_meta for value in shape.parameters())
+        assert {name: value.shape for name, value in shape.named_parameters()} == {
+            name: value.shape for name, value in whole.named_parameters()
+        }
+
+
 def test_configurations_are_what_accelerate_reads() -> None:
     from accelerate.commands.config.config_args import ClusterConfig
+    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+    from accelerate.utils.launch import prepare_multi_gpu_env
 
     names = {path.stem for path in CONFIGURATIONS.glob("*.yaml")}
     assert names == {"two-processes-cpu", "1b-one-node", "8b-one-node", "24b-two-nodes"}
@@ -92,3 +117,15 @@ def test_configurations_are_what_accelerate_reads() -> None:
         ClusterConfig.from_yaml_file(str(path))
         told = yaml.safe_load(path.read_text())
         assert told["num_processes"] % told["num_machines"] == 0
+        if path.stem == "two-processes-cpu":
+            continue
+        arguments, _, _ = _validate_launch_command(
+            launch_command_parser().parse_args(["--config_file", str(path), "-m", "partages.cli"])
+        )
+        assert arguments.num_processes == told["num_processes"]
+        given = prepare_multi_gpu_env(arguments)  # what the loop reads
+        deep = path.stem != "1b-one-node"
+        assert (given["FSDP_ACTIVATION_CHECKPOINTING"], given["FSDP_RESHARD_AFTER_FORWARD"]) == (
+            (str(deep).lower(),) * 2
+        )
+        assert given["ACCELERATE_MIXED_PRECISION"] == "bf16"

@@ -92,8 +92,8 @@ class Base:
 
         return list(LINEAR) if self.weights else "all-linear"
 
-    def network(self) -> Any:
-        """The network, in float32.
+    def network(self, empty: bool = False) -> Any:
+        """The network, in float32; ``empty``: its shape alone, on the meta device.
 
         Raises:
             UsageError: its architecture is not known, or its weights do not fit it.
@@ -101,8 +101,8 @@ class Base:
         if self.weights:
             from partages.training.network import build
 
-            return build(self.weights)
-        return _from_folder(self.path, self.masked)
+            return build(self.weights, empty=empty)
+        return _from_folder(self.path, self.masked, empty)
 
     def encode(self, text: str) -> list[int]:
         """Tokens of ordinary text: what looks like a mark in it is text."""
@@ -328,13 +328,17 @@ def _licence(path: Path) -> str:
     return "gemma" if str(read_json(path / "config.json").get("model_type", "")).startswith("gemma") else ""
 
 
-def _from_folder(path: Path, masked: bool) -> Any:
+def _from_folder(path: Path, masked: bool, empty: bool = False) -> Any:
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
 
     try:
         kind = AutoModelForMaskedLM if masked else AutoModelForCausalLM
+        if empty:
+            with torch.device("meta"):
+                config = AutoConfig.from_pretrained(path, local_files_only=True)
+                return kind.from_config(config, dtype=torch.float32, attn_implementation="sdpa")
         with quiet():
             network, told = kind.from_pretrained(  # type: ignore[misc]
                 path,

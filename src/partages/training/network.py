@@ -104,8 +104,8 @@ def _module_name(tensor: str, architecture: str) -> str | None:
     return None if long is None else f"model.layers.{part[1]}.{long}.weight"
 
 
-def build(weights: Weights, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
-    """The network with the dequantised weights.
+def build(weights: Weights, dtype: torch.dtype = torch.float32, empty: bool = False) -> PreTrainedModel:
+    """The network with the dequantised weights; ``empty``: its shape alone, on the meta device.
 
     Raises:
         UsageError: an architecture other than Gemma 3 or Llama.
@@ -118,6 +118,8 @@ def build(weights: Weights, dtype: torch.dtype = torch.float32) -> PreTrainedMod
     config = _config(weights)
     with torch.device("meta"):
         network: PreTrainedModel = (Gemma3ForCausalLM if kind == "gemma3" else LlamaForCausalLM)(config)
+    if empty:
+        return network
     network.to_empty(device="cpu")
     state: dict[str, torch.Tensor] = {
         "model.embed_tokens.weight": _tensor(weights, EMBEDDING),

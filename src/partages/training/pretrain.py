@@ -191,7 +191,7 @@ def train(
         )
     forward = distributed.Step(network, loss_of)
     if distributed.SIZE > 1:
-        distributed.shard(forward.to(distributed.device()))
+        distributed.shard(forward)
     parameters = trained(network)
     optimiser = torch.optim.AdamW(
         list(parameters.values()), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01
@@ -200,7 +200,7 @@ def train(
     curve: list[dict[str, Any]] = []
     checkpoint = output / "checkpoint.pt"
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, mmap=True)
         if state["told"] != told:
             raise UsageError(
                 f"« {output} » est d'un autre entraînement (données, base ou réglages) : choisissez un autre dossier."

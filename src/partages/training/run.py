@@ -4,6 +4,7 @@ import gc
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from partages.training.pretrain import Method, Recipe, Rows, train, with_adapter
 from partages.training.probe import (
     PROBE_SECONDS,
     PROBE_SHARE,
+    all_parameters,
     available_memory,
     check_weights,
     network_size,
@@ -64,14 +66,18 @@ def run(
     if distributed.SIZE > 1 and wish.hours is not None:
         raise UsageError("Avec plusieurs processus, donnez --steps : chacun mesurerait une autre vitesse.")
     method: Method = "full" if wish.rank == 0 else wish.method
-    if method != "full" and base.weights is not None:
+    first, spread = distributed.RANK == 0, distributed.SIZE > 1
+    if first and method != "full" and base.weights is not None:
         sizes = (tensor.shape for tensor in base.weights.tensors.values())
         check_weights(sum(_product(shape) for shape in sizes), method, available_memory())
     with energy.measured(output):
         output.mkdir(parents=True, exist_ok=True)
-        network = base.network()
-        if method == "full":
-            check_weights(sum(value.numel() for value in network.parameters()), method, available_memory())
+        network = base.network(empty=not first)
+        if method == "full" and first:
+            on_gpu = (
+                spread and distributed.device().type == "cuda"
+            )  # gradients and moments are there, not here
+            check_weights(all_parameters(network), "lora" if on_gpu else method, available_memory())
         _check_length(network, rows)
         kept = output / "recipe.json"
         recipe = _kept(kept, wish)
@@ -136,7 +142,8 @@ def recipe_of(manifest: Mapping[str, Any]) -> Recipe:
 
 def ready(base: Base, network: Any, recipe: Recipe) -> Any:
     """The network made ready to train as a recipe says."""
-    network = with_adapters(network, recipe.rank, recipe.seed, recipe.method, base.targets)
+    with network.get_input_embeddings().weight.device if distributed.RANK else nullcontext():
+        network = with_adapters(network, recipe.rank, recipe.seed, recipe.method, base.targets)
     if recipe.half and recipe.method != "full" and not base.masked:
         quicken(network)
     return network
