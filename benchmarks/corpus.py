@@ -3,6 +3,7 @@
     python benchmarks/corpus.py steps ../shared/data/corpus --megabytes 4
     python benchmarks/corpus.py whole ../shared/data/corpus --megabytes 10 42 420
     python benchmarks/corpus.py duplicates ../shared/data
+    python benchmarks/corpus.py personal ../shared/data/corpus
 
 ``steps``: each step on the same documents, one process, seconds of processor (so that another load counts little), the stock
 steps being those of FineWeb-2 for French: ``FTFYFormatter``, ``GopherRepetitionFilter``, ``FineWebQualityFilter``,
@@ -11,6 +12,9 @@ filter downloads a model and is left out.
 
 ``whole``: whole runs in processes of their own; the text is the real one, repeated beyond its size with one word in ten of each
 copy changed.
+
+``personal``: what identifies in fictitious snippets (``data/snippets``, half held out and half blind) that is no longer there after the step, of reports,
+and of lectures into which a paragraph about a person was planted; beside ``PIIFormatter``.
 
 ``duplicates``: 5 to 20 % of the words of documents that have no natural near duplicate are changed, and the copies planted.
 """
@@ -346,6 +350,53 @@ def run_pandas(inputs: Path, output: Path) -> None:
     table.to_parquet(output / "corpus.parquet")
 
 
+# --- personal data
+
+IDENTIFIES = (
+    "Nom", "Prenom", "DateNaissancePatient", "NumeroTelephone", "AdresseEmail", "CodeIdentifiant", "Adresse", "Etablissement", "Ville", "DateIdentifiante",
+)  # fmt: skip
+
+
+def personal_data(folder: Path) -> None:
+    """Print the share of identifying values that are gone, by category, and what was masked in texts about nobody."""
+    from datatrove.pipeline.formatters import PIIFormatter
+
+    import snippets
+    from partages.corpus.personal import mask
+
+    stock = PIIFormatter()
+    lectures = [one.text for one in sections_of(folder, 3) if one.metadata["source"] == "cerimes"][:100]
+    given = [(text, gold) for half in ("held-out", "blind:held") for text, gold in snippets.read(half)]
+    ways: dict[str, Callable[[str], str]] = {
+        "partages, reports": lambda text: mask("a", text, "report")[0],
+        "partages, planted in lectures": lambda text: mask("a", text, "lecture")[0],
+        "PIIFormatter": stock.format,
+    }
+    print("| category | " + " | ".join(ways) + " |\n| --- |" + " --: |" * len(ways))
+    found: dict[str, Counter[str]] = {name: Counter() for name in ways}
+    total: Counter[str] = Counter()
+    for at, (text, gold) in enumerate(given):
+        values = [(label, text[start:end]) for start, end, label in gold if label in IDENTIFIES]
+        total.update(label for label, _ in values)
+        lecture = lectures[at % len(lectures)]
+        for name, way in ways.items():
+            masked = way(f"{lecture}\n{text}\n{lecture}") if "lectures" in name else way(text)
+            around = masked.replace(lecture, "")
+            found[name].update(label for label, value in values if value not in around)
+    for label in (*IDENTIFIES, "all"):
+        size = total[label] if label != "all" else sum(total.values())
+        hits = [one[label] if label != "all" else sum(one.values()) for one in found.values()]
+        shown = [
+            f"{hit / max(1, size):.3f} [{', '.join(f'{end:.3f}' for end in wilson(hit, size))}]"
+            for hit in hits
+        ]
+        print(f"| {label} ({size}) | " + " | ".join(shown) + " |")
+    for name, way in ways.items():
+        if "reports" not in name:
+            changed = sum(way(text) != text for text in lectures)
+            print(f"{name}: {changed} of {len(lectures)} lectures without the planted paragraph are changed")
+
+
 # --- near duplicates
 
 
@@ -415,7 +466,7 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
     z, share = 1.96, hits / total
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * ((share * (1 - share) / total + z * z / (4 * total * total)) ** 0.5)
-    return middle - half, middle + half
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _cases(shared: Path, most: int = 1200) -> Iterator[Document]:
@@ -480,7 +531,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["steps", "whole", "duplicates", "one", "run-stock", "run-pandas"])
+    parser.add_argument(
+        "what", choices=["steps", "whole", "duplicates", "personal", "one", "run-stock", "run-pandas"]
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--megabytes", type=float, nargs="+", default=[4.0])
     parser.add_argument("--what", dest="which", default="partages")
@@ -494,6 +547,8 @@ def main() -> None:
         whole(given.folder, given.megabytes)
     elif given.what == "duplicates":
         duplicates(given.folder, given.count)
+    elif given.what == "personal":
+        personal_data(given.folder)
     elif given.what == "one":
         one(given.folder, given.which, given.processes, given.output)
     elif given.what == "run-stock":

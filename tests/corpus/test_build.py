@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from partages.corpus.commands import corpus
+from partages.errors import UsageError
 from tests.corpus.fictions import SENTENCES, changed, document, source
 
 QUESTION = "Parmi les réponses suivantes sur la vitamine fictive K9, laquelle est exacte chez le nouveau-né à terme ?"
@@ -219,8 +220,6 @@ def test_two_processes_give_the_same_bytes(inputs: Path, commercial: Path, tmp_p
 
 
 def test_mistakes_are_said_in_one_sentence(inputs: Path, commercial: Path, tmp_path: Path) -> None:
-    from partages.errors import UsageError
-
     with pytest.raises(UsageError, match="Rien ne peut entrer"):
         run(
             "build", "--input", inputs / "sans-licence", "--licence", "commercial", "--output", tmp_path / "a"
@@ -352,3 +351,44 @@ def test_of_two_records_of_one_source_the_one_free_for_commerce_stays(tmp_path: 
     for edition, licences in (("research", ["CC-BY-4.0", "CC-BY-NC-4.0"]), ("commercial", ["CC-BY-4.0"])):
         assert run("build", "--input", folder, "--licence", edition, "--output", tmp_path / edition)[0] == 0
         assert sorted(row["licence"] for row in read(tmp_path / edition)) == licences
+
+
+def test_an_index_made_from_data_at_hand_protects_the_corpus_and_the_card_says_of_what(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("lm_eval")
+    asked = "Chez un adulte imaginaire porteur d'une valve fictive, quel anticoagulant inventé convient le mieux au long cours ?"
+    answers = dict(zip("abcde", ("le premier", "le second", "le suivant", "aucun", "tous"), strict=True))
+    data = tmp_path / "data" / "frenchmedmcqa"
+    data.mkdir(parents=True)
+    row = {"id": "1", "question": asked, "answers": answers, "correct_answers": ["a"], "type": "simple"}
+    (data / "test.json").write_text(json.dumps([row]), encoding="utf-8")
+    index = tmp_path / "essais.npz"
+    status, said = run("benchmarks", "--data", tmp_path / "data", "-o", index)
+    assert status == 0, said
+    assert "frenchmedmcqa : train 2139, validation 310, test 1\n" in said
+    assert "mediqal : rien ; manque : test" in said
+    with pytest.raises(UsageError, match=r"-o INDEX\.npz"):
+        run("benchmarks", "--fetch")
+    source(
+        tmp_path / "in",
+        "cours",
+        [document(1), f"{asked} A. Le premier. B. Le second. Réponse A.", document(2)],
+    )
+    common = ("build", "--input", tmp_path / "in", "--licence", "commercial", "--benchmark", index)
+    assert run(*common, "--output", tmp_path / "a")[0] == 0
+    assert [row["detail"] for row in rejected(tmp_path / "a", "benchmark")] == ["frenchmedmcqa"]
+    assert len(read(tmp_path / "a")) == 2
+    card = (tmp_path / "a" / "README.md").read_text(encoding="utf-8")
+    lacking = next(line for line in card.split("\n") if line.startswith("**Pas comparé à"))
+    assert "mediqal (test)" in lacking
+    assert "frenchmedmcqa" not in lacking
+    assert "pxcorpus (test 1\u202f726)" in card
+    assert run(*common, "--output", tmp_path / "b", "--keep-benchmark", "frenchmedmcqa")[0] == 0
+    assert len(read(tmp_path / "b")) == 3
+    assert "left in on request**: frenchmedmcqa." in (tmp_path / "b" / "README.md").read_text(
+        encoding="utf-8"
+    )
+    with pytest.raises(UsageError, match="« inconnu » n'est pas un banc d'essai"):
+        run(*common, "--output", tmp_path / "c", "--keep-benchmark", "inconnu")
+    assert not (tmp_path / "c").exists()

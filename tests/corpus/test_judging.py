@@ -1,5 +1,7 @@
 """Language, quality, personal data, near duplicates, benchmarks, topics, mix: each on a few lines."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from partages.corpus.personal import mask
 from partages.corpus.plan import Mix
 from partages.corpus.quality import RULES, judge, judge_paragraph
 from partages.corpus.words import digest, grams, numbers, split
+from partages.errors import UsageError
 from tests.corpus.fictions import SENTENCES, changed, document
 
 
@@ -209,3 +212,66 @@ def test_mix_rates_by_hand() -> None:
     drawn = [mixture.copies(f"d{at}", 1.3) for at in range(2000)]
     assert set(drawn) == {1, 2}
     assert np.mean(drawn) == pytest.approx(1.3, abs=0.03)
+
+
+def test_a_short_benchmark_text_is_known_as_a_document_of_its_own_only() -> None:
+    title = "Tuberculose fictive du genou gauche"
+    index = decontaminate.build([("titres", split(title)), ("titres", split("Du genou"))])
+    assert index.is_text(numbers(split("TUBERCULOSE FICTIVE DU GENOU GAUCHE ."))) == "titres"
+    assert index.is_text(numbers(split(f"{title} opérée"))) is None
+    assert index.is_text(numbers(split("du genou"))) is None
+    assert index.find(numbers(split(f"{SENTENCES[0]} {title}. {SENTENCES[1]}"))) == []
+
+
+def test_an_index_is_the_same_after_it_was_written_joined_and_freed_of_a_benchmark(tmp_path: Path) -> None:
+    texts = [("un", split(SENTENCES[0])), ("deux", split(SENTENCES[1])), ("deux", split("Fracture du bras"))]
+    about = {"tasks": ["t"], "asks": False, "parts": {"validation": 1}, "missing": ["test"]}
+    first = decontaminate.build(texts, {"deux": about})
+    decontaminate.save(first, tmp_path / "a.npz")
+    read = decontaminate.load(tmp_path / "a.npz")
+    for one in (read, decontaminate.join([first, read])):  # what both have is there once
+        assert (one.sequences == first.sequences).all()
+        assert (one.whole == first.whole).all()
+        assert one.coverage["deux"]["missing"] == ["test"]
+        assert one.benchmarks == ("un", "deux")
+        assert not one.asks("deux")
+        assert one.asks("un")
+    whole = decontaminate.build(
+        [("deux", split(SENTENCES[2]))], {"deux": {**about, "parts": {"test": 1}, "missing": []}}
+    )
+    joined = decontaminate.join([read, whole])
+    assert joined.coverage["deux"] == {**about, "parts": {"validation": 1, "test": 1}, "missing": []}
+    left = joined.without(["deux"])
+    assert left.find(numbers(split(SENTENCES[1]))) == []
+    assert left.is_text(numbers(split("Fracture du bras"))) is None
+    assert [left.benchmark(one) for one, _ in left.find(numbers(split(SENTENCES[0])))] == ["un"]
+    with pytest.raises(
+        UsageError, match="« trois » n'est pas un banc d'essai de l'index ; ce sont : deux, un"
+    ):
+        joined.without(["trois"])
+    (tmp_path / "b.npz").write_bytes(b"PK\x03\x04 pas un index")
+    with pytest.raises(UsageError, match="n'est pas un index"):
+        decontaminate.load(tmp_path / "b.npz")
+
+
+def test_the_index_that_ships_names_every_task_of_the_evaluation() -> None:
+    pytest.importorskip("lm_eval")
+    from partages.corpus.benchmarks import tasks
+
+    coverage = decontaminate.shipped().coverage
+    assert {name: one["tasks"] for name, one in coverage.items()} == tasks()
+    assert all(one["parts"] or one["missing"] for one in coverage.values())
+
+
+@pytest.mark.shared
+def test_the_index_that_ships_knows_what_the_evaluation_reads_here(shared) -> None:  # type: ignore[no-untyped-def]
+    pytest.importorskip("lm_eval")
+    from partages.evaluation.local_rows import splits_for
+
+    index = decontaminate.shipped()
+    for task, part in (("morfitt", "validation"), ("quaero_perplexity", "test"), ("pxcorpus_perplexity", "test"), ("mantra_medline", "test"), ("frasimed_diseases", "test")):  # fmt: skip
+        texts = [numbers(split(row.get("abstract") or row["text"])) for row in splits_for(task, shared)[part]]  # type: ignore[index]
+        known = [index.is_text(text) or index.find(text) for text in texts if len(text) > 2]
+        assert all(known), task
+    learnt = [numbers(split(row["abstract"])) for row in splits_for("morfitt", shared)["train"]]  # type: ignore[index]
+    assert np.mean([bool(index.find(text)) for text in learnt]) < 0.01

@@ -181,7 +181,7 @@ def stages(plan: Plan, output: Path) -> list[Stage]:
         Stage(
             "keep",
             [
-                steps.Load(work), steps.Duplicates(work), steps.Passages(work), steps.Decontaminate(work, plan.benchmarks),
+                steps.Load(work), steps.Duplicates(work), steps.Passages(work), steps.Decontaminate(work),
                 steps.Topics(work), steps.Keep(work),
             ],
             reading,
@@ -235,8 +235,10 @@ def build(
             if work.exists() and not keep_work:
                 shutil.rmtree(work)
             return False
+        known = [decontaminate.shipped(), *map(decontaminate.load, map(Path, plan.indexes))]
+        index = decontaminate.join(known).without(plan.keep_benchmarks)
         _open_work(plan, output, work, resume)
-        _read_benchmarks(plan, work)
+        _read_benchmarks(plan, work, index)
         todo = stages(plan, output)
         launch = {"local": _run_local, "ray": _run_ray, "slurm": _run_slurm}[executor]
         with _told(work, todo, advance):
@@ -274,20 +276,20 @@ def _open_work(plan: Plan, output: Path, work: Path, resume: bool) -> None:
     write_json(written, asdict(plan))
 
 
-def _read_benchmarks(plan: Plan, work: Path) -> None:
-    """The index of what the user or an evaluation source asks to keep out."""
+def _read_benchmarks(plan: Plan, work: Path, index: decontaminate.Index) -> None:
+    """The index that the steps read: the one that ships, and what the user or an evaluation source asks to keep out."""
     path = work / "benchmarks.npz"
-    if not plan.benchmarks or path.exists():
+    if path.exists():
         return
     inputs = [part.input() for part in plan.benchmarks]
-    index = decontaminate.build(
+    given = decontaminate.build(
         (one.source.name, words)
         for one in inputs
         for record in read(one.source, one.paths, root=one.root, damaged=lambda _: None)
         for words in _known_by(record.text)
     )
     partial = path.with_name(path.name + ".partial")
-    decontaminate.save(index, partial)
+    decontaminate.save(decontaminate.join([index, given]) if inputs else index, partial)
     partial.replace(path)
 
 
@@ -312,7 +314,7 @@ def _run_local(todo: list[Stage], work: Path, workers: int, settings: dict[str, 
     # Loaded once, before the workers are forked: they share it.
     warm()
     topics.shipped()
-    decontaminate.shipped()
+    decontaminate.remembered(work / "benchmarks.npz")
     for stage in todo:
         executor = LocalPipelineExecutor(
             stage.pipeline,

@@ -71,8 +71,15 @@ def _need(*packages: str) -> None:
     "--benchmark",
     "benchmarks",
     multiple=True,
-    metavar="DOSSIER|FICHIER|SOURCE",
-    help="Banc d'essai à retirer, en plus des connus ; peut être répété.",
+    metavar="DOSSIER|FICHIER|SOURCE|INDEX.npz",
+    help="Banc d'essai à retirer, en plus des connus ; peut être répété. INDEX.npz : ce qu'écrit « partages corpus benchmarks ».",
+)
+@click.option(
+    "--keep-benchmark",
+    "keep_benchmarks",
+    multiple=True,
+    metavar="NOM",
+    help="Banc d'essai laissé dans le corpus (quaero, pxcorpus...) : ses scores ne vaudront plus rien, et la fiche le dit.",
 )
 @click.option(
     "--use",
@@ -101,7 +108,7 @@ def _need(*packages: str) -> None:
 @click.option("--public", is_flag=True, help="Avec --push : le dépôt créé est public.")
 def build_command(
     inputs: tuple[str, ...], edition: str, output: Path, name: str | None, workers: int, resume: bool, on_damage: str,
-    mix_file: Path | None, tokens: int | None, benchmarks: tuple[str, ...], uses: tuple[str, ...], keep_near_duplicates: bool,
+    mix_file: Path | None, tokens: int | None, benchmarks: tuple[str, ...], keep_benchmarks: tuple[str, ...], uses: tuple[str, ...], keep_near_duplicates: bool,
     keep_work: bool, executor: str, executor_settings: Path | None, repository: str | None, public: bool,
 ) -> None:  # fmt: skip
     """Build; status 1 when some of the input could not be read."""
@@ -111,7 +118,7 @@ def build_command(
 
     plan = make(
         inputs, edition, uses=uses, benchmarks=benchmarks, mix=_mix(mix_file, tokens), on_damage=on_damage,  # type: ignore[arg-type]
-        keep_near_duplicates=keep_near_duplicates, name=name or output.resolve().name,
+        keep_near_duplicates=keep_near_duplicates, keep_benchmarks=keep_benchmarks, name=name or output.resolve().name,
     )  # fmt: skip
     for place, reason in plan.refused:
         click.echo(f"Refusé : {reason}" if place in reason else f"Refusé : {place} : {reason}", err=True)
@@ -135,12 +142,57 @@ def build_command(
     facts = _facts(output)
     whole = facts["corpus"]["all"]["all"] if facts["corpus"] else {"documents": 0, "words": 0}
     click.echo(f"{whole['documents']} documents, {whole['words']} mots : {output}", err=True)
+    if held := facts["steps"]["decontaminate"]["facts"]:
+        told = ", ".join(f"{bench} {count}" for bench, count in held.items())
+        click.echo(f"Retirés, textes de bancs d'essai : {told} (--keep-benchmark NOM les laisse).", err=True)
     damages = facts["steps"]["read"]["damages"]
     for one in damages:
         click.echo(f"Abîmé : {one['reason']}", err=True)
     if repository:
         _push(output, repository, public)
     if damages:
+        raise click.exceptions.Exit(1)
+
+
+@click.command(
+    "benchmarks",
+    help="Montre de quels bancs d'essai le corpus est protégé ; avec -o, en fait un index plus complet pour build --benchmark.",
+)
+@click.option(
+    "--data", type=FOLDER, help="Dossier où sont des données d'évaluation (comme evaluate model --data)."
+)
+@click.option("--fetch", is_flag=True, help="Va chercher à leur adresse publique les parties qui manquent.")
+@click.option("--output", "-o", type=FOLDER, metavar="INDEX.npz", help="Index à écrire.")
+def benchmarks_command(data: Path | None, fetch: bool, output: Path | None) -> None:
+    """Show what the index covers, or make one; status 1 when a home could not be read."""
+    _need("numpy")
+    from partages.corpus import decontaminate
+
+    known = decontaminate.shipped()
+    failed: list[str] = []
+    if data or fetch:
+        if output is None or output.suffix != ".npz":
+            raise UsageError("Dites où écrire l'index : -o INDEX.npz.")
+        from partages.corpus.benchmarks import index, tasks
+
+        with progress_bar(len(tasks())) as advance:
+            made = index(data, fetch=fetch, told=failed.append, advance=advance)
+        known = decontaminate.join([known, made])
+        partial = output.with_name(output.name + ".partial")
+        try:
+            decontaminate.save(known, partial)
+            partial.replace(output)
+        except OSError as error:
+            raise OutputError(f"« {output} » ne peut pas être écrit ({error.strerror}).") from None
+    elif output:
+        raise UsageError("Rien à ajouter à l'index fourni : donnez --data DOSSIER ou --fetch.")
+    for name, one in sorted(known.coverage.items()):
+        parts = ", ".join(f"{part} {count}" for part, count in one["parts"].items()) or "rien"
+        lacks = f" ; manque : {', '.join(one['missing'])}" if one["missing"] else ""
+        click.echo(f"{name} : {parts}{lacks}")
+    for reason in failed:
+        click.echo(reason, err=True)
+    if failed:
         raise click.exceptions.Exit(1)
 
 

@@ -105,6 +105,33 @@ def flow_rows(facts: Mapping[str, Any]) -> list[tuple[str, int, int, int, int]]:
     return rows
 
 
+def benchmark_lines(facts: Mapping[str, Any]) -> list[str]:
+    """What the corpus was compared with, and what it was not."""
+    checked, lacking = [], []
+    for one in facts["benchmarks"]:
+        if one["parts"]:
+            checked.append(
+                f"{one['name']} ({', '.join(f'{part} {number(count)}' for part, count in one['parts'].items())})"
+            )
+        if one["missing"]:
+            lacking.append(f"{one['name']} ({', '.join(one['missing'])})")
+    kept = [one["name"] for one in facts["benchmarks"] if one["kept"]]
+    lines = ["Comparé à / checked against: " + (", ".join(checked) or "rien / nothing") + "."]
+    if lacking:
+        lines += [
+            "",
+            "**Pas comparé à / not checked against**: " + ", ".join(lacking) + ". Un score sur ces bancs d'essai n'est pas garanti sans "
+            "contamination / a score on these may be contaminated (`partages corpus benchmarks --fetch`).",
+        ]  # fmt: skip
+    if kept:
+        lines += [
+            "",
+            "**Laissés dans le corpus à la demande / left in on request**: " + ", ".join(kept) + ". Leurs scores ne valent plus rien pour un "
+            "modèle appris ici / their scores mean nothing for a model trained on this corpus.",
+        ]  # fmt: skip
+    return lines
+
+
 def _head(facts: Mapping[str, Any]) -> list[str]:
     corpus = facts["corpus"]
     whole = corpus["all"]["all"] if corpus else {"documents": 0}
@@ -192,7 +219,9 @@ def card(facts: Mapping[str, Any]) -> str:
         "",
         "## Bancs d'essai retirés / Benchmarks taken out",
         "",
-        "Comparé à / checked against: " + ", ".join(facts["benchmarks"]) + ". Questions trouvées / questions found: "
+        *benchmark_lines(facts),
+        "",
+        "Trouvés et retirés / found and taken out: "
         + (", ".join(f"{key} {number(value)}" for key, value in facts["steps"]["decontaminate"]["facts"].items()) or "0") + ".",
         "",
         "## Ce qui n'est pas entré / What was left out",

@@ -2,7 +2,12 @@
 
 import click
 
-from partages.corpus.build_commands import build_command, inspect_command, push_command
+from partages.corpus.build_commands import (
+    benchmarks_command,
+    build_command,
+    inspect_command,
+    push_command,
+)
 from partages.corpus.sources_commands import add, reach, sources
 
 
@@ -11,5 +16,5 @@ def corpus() -> None:
     """The group of commands about the corpus."""
 
 
-for _command in (sources, reach, add, build_command, inspect_command, push_command):
+for _command in (sources, reach, add, build_command, inspect_command, benchmarks_command, push_command):
     corpus.add_command(_command)

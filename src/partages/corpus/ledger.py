@@ -39,13 +39,18 @@ class Ledger:
     def __enter__(self) -> "Ledger":
         return self
 
+    def _add(self, source: str, flow: str, what: str, words: int) -> None:
+        held = self._flows[source][flow]
+        held[what] += 1
+        held["words"] += words
+
     def came(self, source: str, words: int) -> None:
         """A document came in."""
-        self._flows[source]["in"] += Counter(documents=1, words=words)
+        self._add(source, "in", "documents", words)
 
     def went(self, source: str, words: int) -> None:
         """A document went out, maybe shorter than it came."""
-        self._flows[source]["out"] += Counter(documents=1, words=words)
+        self._add(source, "out", "documents", words)
 
     def drop(
         self,
@@ -59,7 +64,7 @@ class Ledger:
         detail: str = "",
     ) -> None:
         """A document or a paragraph is left out, and kept to be read."""
-        self._flows[metadata["source"]][f"{unit}:{reason}"] += Counter(number=1, words=words)
+        self._add(metadata["source"], f"{unit}:{reason}", "number", words)
         row = {
             "id": identifier, "source": metadata["source"], "licence": metadata["licence"], "kind": metadata["kind"],
             "step": self.step, "reason": reason, "unit": unit, "words": words, "detail": detail, "text": text[:LONGEST],
@@ -68,7 +73,7 @@ class Ledger:
 
     def count(self, source: str, reason: str, words: int) -> None:
         """A document is left out and its text is not kept: its licence forbids it here."""
-        self._flows[source][f"document:{reason}"] += Counter(number=1, words=words)
+        self._add(source, f"document:{reason}", "number", words)
 
     def _file(self, reason: str) -> gzip.GzipFile:
         if reason not in self._files:

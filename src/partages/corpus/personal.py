@@ -3,7 +3,7 @@
 A report is about one person, and everything that identifies is masked. A lecture, a leaflet or an article is about
 nobody: there the pseudonymiser, run everywhere, would take the name of a drug or an author for a patient's. So:
 
-- clinical kinds (``CLINICAL``): the engine ``fast`` reads the whole document, and all it finds is masked but countries,
+- clinical kinds (``CLINICAL``): the engine ``rules`` reads the whole document, and all it finds is masked but countries,
   family situations and dates without a day;
 - other kinds: cues are looked for (an e-mail, a phone, a label such as ``Nom :`` or ``né le``, a title before a name),
   the engine reads the passage around each, and what it finds near a cue is masked, then wherever else the same surname
@@ -19,6 +19,7 @@ number) becomes its name in brackets.
 import re
 from bisect import bisect, insort
 from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from partages.documents import Document, Span
 from partages.usecases.pseudonymise.gazetteers import is_word
@@ -49,18 +50,56 @@ EVERYTHING = ABOUT_SOMEONE | {
 NEAR = 60
 """Characters between a cue and a name that it announces."""
 
-_CONTACT = re.compile(
-    r"[\w.+-] ?@ ?[\w-]+\.\w|(?<![\w/])(?:\+ ?33|0033|0)[ .]?(?:\(0\))?[ .]?[1-79](?:[ .\-/]?\d{2}){4}(?!\d)"
-    r"|\b[12][ .]?\d{2}[ .]?(?:0[1-9]|1[0-2])[ .]?\d[\dAB][ .]?\d{3}[ .]?\d{3}(?:[ .]?\d{2})?\b"
-    r"|\b[Tt](?:él|el|ÉL|EL)(?:[ée]phone|\.)? ?(?::|\d|au)|\bT[ÉE]L\b|\b(?:Fax|IPP|NIP|RPPS)\b|\b[Nn]° (?:de )?(?:dossier|sécurité sociale|patient)"
+# Each cue: what its text must hold, looked for first (under a nanosecond a character), then the expression. Where nothing is certain to be there
+# the expression begins with a letter or a digit, which ``re`` looks for fast, and what must not stand before it is looked at afterwards.
+_CONTACTS: tuple[tuple[tuple[str, ...], re.Pattern[str], re.Pattern[str] | None], ...] = (
+    (("@",), re.compile(r"[\w.+-] ?@ ?[\w-]+\.\w"), None),
+    (
+        (),
+        re.compile(r"(?:0(?:033)?|\+ ?33)[ .]?(?:\(0\))?[ .]?[1-79](?:[ .\-/]?\d{2}){4}(?!\d)"),
+        re.compile(r"[\w/]"),
+    ),
+    (
+        (),
+        re.compile(r"[12][ .]?\d{2}[ .]?(?:0[1-9]|1[0-2])[ .]?\d[\dAB][ .]?\d{3}[ .]?\d{3}(?:[ .]?\d{2})?\b"),
+        re.compile(r"\w"),
+    ),
+    (("tel", "tél", "Tel", "Tél"), re.compile(r"[Tt][ée]l(?:[ée]phone|\.)? ?(?::|\d|au)"), re.compile(r"\w")),
+    (("TEL", "TÉL"), re.compile(r"T[ÉE]L(?:\b|(?:[ée]phone|\.)? ?(?::|\d|au))"), re.compile(r"\w")),
+    (("Fax", "IPP", "NIP", "RPPS"), re.compile(r"\b(?:Fax|IPP|NIP|RPPS)\b"), None),
+    (("n° ", "N° "), re.compile(r"[Nn]° (?:de )?(?:dossier|sécurité sociale|patient)"), re.compile(r"\w")),
+)  # fmt: skip
+_PATIENTS = (
+    (
+        ("é le ", "ée le "),
+        re.compile(r"[Nn]ée? le (?:\d{1,2}[/. -]\d|\d{1,2}(?:er)? [a-zéû]{3,9} (?:19[2-9]|20)\d\d)"),
+        re.compile(r"\w"),
+    ),
+    (("ate de naissance",), re.compile(r"\b[Dd]ate de naissance\b"), None),
+    (
+        ("om :", "om:", "OM :", "OM:", "om de naissance"),
+        re.compile(r"(?:^|\n|[.;,(] ?)(?:Nom|NOM|Prénom|PRÉNOM|PRENOM|Nom de naissance) ?:"),
+        None,
+    ),
+    (
+        ("atient :", "atient:", "atiente :", "atiente:"),
+        re.compile(r"[Pp]atiente? ?: ?[A-ZÀ-Þ]"),
+        re.compile(r"\w"),
+    ),
+    (
+        ("igné", "édigé", "icté", "alidé"),
+        re.compile(
+            r"[SsRrDdVv](?:ign|édig|ict|alid)é(?:e? (?:électroniquement )?(?:par|:) (?:le |la )?(?:[A-ZÀ-Þ]|docteur|professeur)|(?<=Signé) ?:)"
+        ),
+        re.compile(r"\w"),
+    ),
 )
-_PATIENT = re.compile(
-    r"\b[Nn]ée? le \d{1,2}[/. -]\d|\b[Nn]ée? le \d{1,2}(?:er)? [a-zéû]{3,9} (?:19[2-9]|20)\d\d|\b[Dd]ate de naissance\b"
-    r"|(?:^|\n|[.;,(] ?)(?:Nom|NOM|Prénom|PRÉNOM|PRENOM|Nom de naissance) ?:|\b[Pp]atiente? ?: ?[A-ZÀ-Þ]"
-    r"|\b(?:[Ss]ign|[Rr]édig|[Dd]ict|[Vv]alid)ée? (?:électroniquement )?(?:par|:) (?:le |la )?(?:[A-ZÀ-Þ]|docteur|professeur)|\bSigné ?:"
-)
-_CIVIL = re.compile(
-    r"\b(?:M\.|Mr\.?|Mme|MME|Mlle|Monsieur|Madame|Mademoiselle) (?:[Ll]e |[Ll]a )?[A-ZÀ-Þ][\w'’-]"
+_CIVIL = (
+    (
+        (),
+        re.compile(r"M(?:\.|r\.?|me|ME|lle|onsieur|adame|ademoiselle) (?:[Ll]e |[Ll]a )?[A-ZÀ-Þ][\w'’-]"),
+        re.compile(r"\w"),
+    ),
 )
 _STAFF = re.compile(r"\b(?:Dr|DR|Pr|PR|Docteur|Professeur|docteur|professeur)\.? $")
 _CARE = re.compile(
@@ -101,14 +140,30 @@ Cue = tuple[int, int, bool]
 
 
 def _cues(text: str, kind: str) -> list[Cue]:
-    found = [(*match.span(), False) for match in _CONTACT.finditer(text)]
-    found += [(*match.span(), True) for match in _PATIENT.finditer(text)]
+    found = [(start, end, False) for start, end in _found(text, _CONTACTS)]
+    found += [(start, end, True) for start, end in _found(text, _PATIENTS)]
     found += [
-        (*match.span(), True)
-        for match in _CIVIL.finditer(text)
-        if kind not in ENCYCLOPEDIC or _CARE.search(text, max(0, match.start() - 100), match.end() + 100)
+        (start, end, True)
+        for start, end in _found(text, _CIVIL)
+        if kind not in ENCYCLOPEDIC or _CARE.search(text, max(0, start - 100), end + 100)
     ]
     return sorted(found)
+
+
+def _found(
+    text: str, cues: Iterable[tuple[tuple[str, ...], re.Pattern[str], re.Pattern[str] | None]]
+) -> Iterator[tuple[int, int]]:
+    for literals, pattern, before in cues:
+        if literals and not any(literal in text for literal in literals):
+            continue
+        at = 0
+        while match := pattern.search(text, at):
+            start, end = match.span()
+            if before and start and before.match(text, start - 1):
+                at = start + 1
+            else:
+                yield start, end
+                at = end
 
 
 def _passages(text: str, cues: list[Cue]) -> list[tuple[int, int]]:

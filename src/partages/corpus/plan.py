@@ -70,6 +70,8 @@ class Plan:
         refused: what was given and cannot enter (place, reason).
         aside: sources given that are for evaluation or instruction (name, use).
         benchmarks: what the corpus is decontaminated against, beyond the index that ships.
+        indexes: files of more indexes (``partages corpus benchmarks``).
+        keep_benchmarks: benchmarks that stay in the corpus.
         buckets: tasks of the steps that compare documents.
     """
 
@@ -79,6 +81,8 @@ class Plan:
     aside: tuple[tuple[str, str], ...]
     benchmarks: tuple[Part, ...]
     buckets: int
+    indexes: tuple[str, ...] = ()
+    keep_benchmarks: tuple[str, ...] = ()
     on_damage: OnDamage = "skip"
     keep_near_duplicates: bool = False
     mix: Mix = field(default_factory=Mix)
@@ -110,7 +114,8 @@ def make(
     """
     inputs: dict[str, list[Input]] = {}
     refused, aside = [], []
-    against = [one for location in benchmarks for one in sources_in(location).inputs]
+    indexes = tuple(str(Path(one).resolve()) for one in benchmarks if one.endswith(".npz"))
+    against = [one for place in benchmarks if not place.endswith(".npz") for one in sources_in(place).inputs]
     for location in dict.fromkeys(locations):
         listing = sources_in(location)
         refused += [(one.location, one.reason) for one in listing.refused]
@@ -150,10 +155,11 @@ def make(
         refused=tuple(refused),
         aside=tuple(dict.fromkeys(aside)),
         benchmarks=tuple(_part(one, 0, 1) for one in against),
+        indexes=indexes,
         buckets=max(2, min(49 * 64, total // 20_000_000)),
         **options,
     )
-    return replace(plan, fingerprint=_fingerprint(plan, ordered))
+    return replace(plan, fingerprint=_fingerprint(plan, ordered, indexes))
 
 
 def _order(one: Input) -> tuple[bool, str, tuple[str, ...]]:
@@ -175,8 +181,9 @@ def _size(one: Input) -> int:
     )
 
 
-def _fingerprint(plan: Plan, inputs: Sequence[Input]) -> str:
+def _fingerprint(plan: Plan, inputs: Sequence[Input], indexes: Sequence[str]) -> str:
     """Of the options and of the names and sizes of files: what must not change between a run and its resumption."""
     sizes = [(str(path), path.stat().st_size) for one in inputs for path in one.paths]
+    sizes += [(path, Path(path).stat().st_size) for path in indexes if Path(path).is_file()]
     told = json.dumps([asdict(plan), sizes], sort_keys=True, default=str)
     return hashlib.sha256(told.encode()).hexdigest()

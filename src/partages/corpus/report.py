@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from partages.corpus import decontaminate
 from partages.corpus.licences import licences
 from partages.corpus.mixture import Key, rates, totals_in
 from partages.corpus.plan import Plan
@@ -50,13 +51,29 @@ def gather(folder: Path, output: Path, plan: Plan) -> dict[str, Any]:
         },
         "refused": [{"location": place, "reason": reason} for place, reason in plan.refused],
         "aside": [{"source": name, "use": use} for name, use in plan.aside],
-        "benchmarks": sorted({part.source["name"] for part in plan.benchmarks} | {"frenchmedmcqa"}),
+        "benchmarks": _benchmarks(folder / "benchmarks.npz", plan),
         "mix": {**asdict(plan.mix), "rates": _rates(folder, plan)},
         "rules": {
             name: {"limit": rule.limit, "unit": rule.unit, "original": rule.original, "why": rule.why}
             for name, rule in RULES.items()
         },
     }
+
+
+def _benchmarks(path: Path, plan: Plan) -> list[dict[str, Any]]:
+    """Each benchmark of the project or of the user: how many texts of which split are known, what is missing, whether it was left in."""
+    index = decontaminate.remembered(path)
+    found = [
+        {"name": name, "parts": dict(one["parts"]), "missing": list(one["missing"]), "kept": False}
+        for name, one in index.coverage.items()
+    ]
+    found += [
+        {"name": name, "parts": {"all": int((index.names == at).sum() + (index.whole_names == at).sum())}, "missing": [], "kept": False}
+        for at, name in enumerate(index.benchmarks)
+        if name.removesuffix(decontaminate.TRAIN) not in {*index.coverage, *plan.keep_benchmarks}
+    ]  # fmt: skip
+    found += [{"name": name, "parts": {}, "missing": [], "kept": True} for name in plan.keep_benchmarks]
+    return sorted(found, key=lambda one: str(one["name"]))
 
 
 def _rates(folder: Path, plan: Plan) -> dict[str, float]:

@@ -127,11 +127,13 @@ class Step(PipelineStep):
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
         with Ledger(Path(self.folder), self.name, rank) as ledger:
             for document in data:
-                ledger.came(document.metadata["source"], _words(document.text))
+                came = document.text
+                words = _words(came)
+                ledger.came(document.metadata["source"], words)
                 with self.track_time():
                     kept = list(self.each(document, ledger))
                 for one in kept:
-                    ledger.went(one.metadata["source"], _words(one.text))
+                    ledger.went(one.metadata["source"], words if one.text is came else _words(one.text))
                     yield one
 
     def each(self, document: Document, ledger: Ledger) -> Iterator[Document]:
@@ -742,27 +744,34 @@ class Decontaminate(Step):
 
     name = "decontaminate"
 
-    def __init__(self, folder: str, benchmarks: tuple[Part, ...]) -> None:
-        super().__init__(folder)
-        self.benchmarks = benchmarks
-
     def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
         own = Path(self.folder) / "benchmarks.npz"
-        self._index = decontaminate.join(
-            [decontaminate.shipped(), *([decontaminate.load(own)] if own.is_file() else [])]
-        )
+        self._index = decontaminate.remembered(own) if own.is_file() else decontaminate.shipped()
         yield from super().run(data, rank, world_size)
 
     def each(self, document: Document, ledger: Ledger) -> Iterator[Document]:
         lines = units(document.text)
         said = [split(sentence) for line in lines for sentence in line]
-        found = self._index.find(numbers([word for sentence in said for word in sentence]))
+        flat = numbers([word for sentence in said for word in sentence])
+        if short := self._index.is_text(flat):
+            ledger.facts[short] += 1
+            _drop(ledger, document, "benchmark", short)
+            return
+        own = document.metadata["source"] + decontaminate.TRAIN
+        named = [(self._index.benchmark(text), places) for text, places in self._index.find(flat)]
+        found = [(name, places) for name, places in named if name != own]
         if not found:
             yield document
             return
-        names = ", ".join(sorted({self._index.benchmark(question) for question, _ in found}))
-        ledger.facts[names] += len(found)
-        if sum(map(len, said)) < SMALL or document.metadata["kind"] == "question":
+        ledger.facts.update(name for name, _ in found)
+        names = ", ".join(sorted({name for name, _ in found}))
+        asks = any(self._index.asks(name) for name, _ in found)
+        covered = len(np.unique(np.concatenate([places for _, places in found])))
+        if (
+            2 * covered >= len(flat)
+            or (asks and len(flat) < SMALL)
+            or document.metadata["kind"] == "question"
+        ):
             _drop(ledger, document, "benchmark", names)
             return
         owner = np.repeat(np.arange(len(said)), list(map(len, said)))
