@@ -235,6 +235,10 @@ def test_mistakes_are_said_in_one_sentence(inputs: Path, commercial: Path, tmp_p
         run("build", "--input", inputs, "--licence", "commercial", "--output", tmp_path / "full")
     with pytest.raises(UsageError, match="est un fichier"):
         run("build", "--input", inputs, "--licence", "commercial", "--output", tmp_path / "full" / "file")
+    with pytest.raises(UsageError, match="--tokens 0 : le budget est un nombre de tokens, 1 au moins"):
+        run(
+            "build", "--input", inputs, "--licence", "commercial", "--output", tmp_path / "t", "--tokens", "0"
+        )
     with pytest.raises(UsageError, match="pas un corpus fini"):
         run("inspect", tmp_path)
     (tmp_path / "mix.toml").write_text("[sources]\ncours = -1\n")

@@ -275,3 +275,13 @@ def test_the_index_that_ships_knows_what_the_evaluation_reads_here(shared) -> No
         assert all(known), task
     learnt = [numbers(split(row["abstract"])) for row in splits_for("morfitt", shared)["train"]]  # type: ignore[index]
     assert np.mean([bool(index.find(text)) for text in learnt]) < 0.01
+
+
+def test_the_same_paragraphs_in_another_order_are_a_near_duplicate() -> None:
+    paragraphs = [" ".join(SENTENCES[at : at + 4]) for at in range(0, 16, 4)]
+    first = " ".join(paragraphs)
+    words = [numbers(split(text)).astype(np.uint32) for text in (first, " ".join(reversed(paragraphs)))]
+    assert len(words[0]) > 100
+    assert duplicates.near(*words) >= duplicates.MOVED
+    other = " ".join([*reversed(paragraphs[:2]), document(77)])  # half of it is its own
+    assert duplicates.near(words[0], numbers(split(other)).astype(np.uint32)) == 0

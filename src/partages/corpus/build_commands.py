@@ -64,7 +64,7 @@ def _need(*packages: str) -> None:
 )
 @click.option(
     "--tokens",
-    type=click.IntRange(1),
+    type=int,
     help="Budget : nombre de tokens de la partie d'apprentissage, environ.",
 )
 @click.option(
@@ -268,6 +268,10 @@ def _mix(path: Path | None, tokens: int | None) -> Any:
     """The mix that a file and an option ask for."""
     from partages.corpus.plan import Mix
 
+    if tokens is not None and tokens < 1:
+        raise UsageError(
+            f"--tokens {tokens} : le budget est un nombre de tokens, 1 au moins ; sans cette option tout est gardé."
+        )
     given = _toml(path)
     unknown = given.keys() - {"sources", "kinds", "general", "tokens"}
     if unknown:

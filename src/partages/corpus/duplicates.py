@@ -5,7 +5,8 @@ the 5-word shingles of web pipelines do not, and leaving out small words keeps u
 values (Broder 1997) in ``BANDS`` bands of ``ROWS`` propose pairs of documents (locality-sensitive hashing; Leskovec,
 Rajaraman, Ullman, Mining of Massive Datasets, ch. 3). A pair is a near duplicate when the words of the later one are, in
 order, those of the earlier one for ``SAME`` of them at least (at most one word in five changed) and the others are edits
-rather than passages: two leaflets of one template that differ by a section are both kept.
+rather than passages: two leaflets of one template that differ by a section are both kept. So is it when ``MOVED`` of its
+``MOVED_WORDS``-word sequences are those of the earlier one, in whatever order: the same paragraphs, moved.
 
 The earlier document is kept: commercial sources come first, so a research-only text never takes the place of one.
 """
@@ -31,6 +32,8 @@ OWN = {SAME: 0.10, SCATTERED: 0.05}
 """Share of the words in passages of its own, at most, from each of these shares on: with more, it says something else too."""
 BRIEF, BRIEF_SAME = 40, 0.90
 """Words under which a document is brief, and what its share must be: a prescription is another one by a word."""
+MOVED, MOVED_WORDS = 0.90, 5
+"""Share of the later document's sequences of so many words that the earlier one has somewhere, from which it is the same text moved about."""
 BLOCK = 2048
 
 _SMALL = np.unique(
@@ -119,7 +122,7 @@ CROWD, REPRESENTATIVES = 16, 4
 
 
 def near(earlier: NDArray[np.uint32], later: NDArray[np.uint32]) -> float:
-    """Share of the later document's words that the earlier one has in the same order; 0 if they are no near duplicates.
+    """Share of the later document that the earlier one has: words in the same order, or sequences moved; 0 if they are no near duplicates.
 
     Args:
         earlier, later: numbers of words, in order; shape (words,).
@@ -132,7 +135,7 @@ def near(earlier: NDArray[np.uint32], later: NDArray[np.uint32]) -> float:
     least = BRIEF_SAME if len(second) < BRIEF else SCATTERED
     share = float(LCSseq.similarity(first, second, score_cutoff=int(least * len(second)))) / len(second)
     if share < least:
-        return 0.0
+        return moved(earlier, later)
     own = OWN[SAME] if share >= SAME else OWN[SCATTERED]
     if 1 - share <= own:
         return share
@@ -143,4 +146,13 @@ def near(earlier: NDArray[np.uint32], later: NDArray[np.uint32]) -> float:
             run = 0
         elif tag != "equal":
             run += end - start
-    return share if passages <= own * len(second) else 0.0
+    return share if passages <= own * len(second) else moved(earlier, later)
+
+
+def moved(earlier: NDArray[np.uint32], later: NDArray[np.uint32]) -> float:
+    """Share of the later document's distinct sequences that the earlier one has, in any order; 0 under ``MOVED``, and for briefs."""
+    if len(later) < BRIEF:
+        return 0.0
+    first, second = (np.unique(grams(words.astype(np.uint64), MOVED_WORDS)) for words in (earlier, later))
+    share = float(np.isin(second, first, assume_unique=True).mean())
+    return share if share >= MOVED else 0.0

@@ -22,6 +22,8 @@ REASONS = {
     "symbols-only": "symboles seuls", "exact-duplicate": "doublon exact", "near-duplicate": "doublon proche",
     "repeated-passage": "passage déjà présent ailleurs", "only-repeated": "rien qui ne soit ailleurs", "benchmark": "question d'un banc d'essai",
 }  # fmt: skip
+TO_THE_LEFT = ".textes :is(td,th):nth-child(-n+3),.regles :is(td,th):nth-child(n+3){text-align:left}"
+"""Columns of words; those of numbers are to the right."""
 LABEL, WIDTH, ROW = 300, 430, 24
 
 
@@ -47,8 +49,9 @@ def page(facts: Mapping[str, Any]) -> str:
     whole = corpus["all"]["all"] if corpus else {"documents": 0, "words": 0, "tokens": 0}
     edition = "commerciale" if facts["edition"] == "commercial" else "de recherche"
     parts = [
+        f"<style>{TO_THE_LEFT}</style>",
         f"<p>Édition {edition} : {number(whole['documents'])} documents, {number(whole['words'])} mots, "
-        f"environ {number(whole['tokens'])} tokens.</p>"
+        f"environ {number(whole['tokens'])} tokens.</p>",
     ]
     damages = facts["steps"]["read"]["damages"]
     if damages or facts["refused"]:
@@ -98,10 +101,9 @@ def page(facts: Mapping[str, Any]) -> str:
             key=lambda row: -row[1],
         )
         parts += [f"<h3>{title}</h3>", bars(rows, title)]
-    parts.append(
-        table("Règles de qualité", ("règle", "seuil", "unité", "à l'origine"),
-              [(REASONS.get(name, name), f"{rule['limit']:g}", rule["unit"], rule["original"]) for name, rule in facts["rules"].items()])
-    )  # fmt: skip
+    rules = table("Règles de qualité", ("règle", "seuil", "unité", "à l'origine"),
+                  [(REASONS.get(name, name), f"{rule['limit']:g}", rule["unit"], rule["original"]) for name, rule in facts["rules"].items()])  # fmt: skip
+    parts.append(f'<div class="regles">{rules}</div>')
     return wrap(f"Le corpus « {facts['name']} »", parts)
 
 
@@ -124,7 +126,8 @@ def _by_source(facts: Mapping[str, Any]) -> list[str]:
         read = facts["steps"]["read"]["sources"].get(source, {"out": {"words": 0}})["out"]["words"]
         kept = facts["corpus"].get("source", {}).get(source, {"words": 0})["words"]
         caption = f"{source} : {number(read)} mots lus, {number(kept)} gardés"
-        parts.append(table(caption, ("étape", "raison", "unité", "nombre", "mots", "de ce qui entre"), rows))
+        shown = table(caption, ("étape", "raison", "unité", "nombre", "mots", "de ce qui entre"), rows)
+        parts.append(f'<div class="textes">{shown}</div>')
     return parts
 
 
