@@ -119,7 +119,7 @@ def redrawn(text: str, spans: list[Span], seed: str, others: list[str]) -> Sampl
     return whole, [Span(*m) for m in moved]
 
 
-def seen(text: str, spans: Iterable[Span]) -> tuple[list[list[bytes]], list[str]]:
+def seen(text: str, spans: Iterable[Span]) -> tuple[list[list[str]], list[str]]:
     """Feature rows and labels of one document."""
     looked = view(text)
     if looked.origin is not None:  # offsets of the view differ: bring the spans there
@@ -144,7 +144,7 @@ def extra(paths: Iterable[Path]) -> Iterator[Sample]:
 
 def samples(
     given: argparse.Namespace, reports: Iterable[tuple[str, list[Span]]]
-) -> Iterator[tuple[list[list[bytes]], list[str]]]:
+) -> Iterator[tuple[list[list[str]], list[str]]]:
     sentences, texts = negatives(given.negatives, given.real) if given.negatives.is_dir() else ([], [])
     if not texts:
         print("no real text at hand: the model learns from generated reports alone", file=sys.stderr)

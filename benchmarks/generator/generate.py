@@ -393,19 +393,27 @@ class Case:
         elif name == "g":
             self.emit(draw.choice(["", ":", " ", ": ", "=", "\t", " | "]))
         elif name == "IPP":
-            text = draw.choice([self.digits(draw.randint(6, 12)), self.digits(10), "8" + self.digits(9), f"{self.digits(2)} {self.digits(2)} {self.digits(4)}", draw.choice("HPNV") + self.digits(8), f"{self.digits(3)}-{self.digits(5)}"])  # fmt: skip
+            text = draw.choice([self.digits(draw.randint(6, 12)), self.digits(10), "8" + self.digits(9), f"{self.digits(2)} {self.digits(2)} {self.digits(4)}", draw.choice("HPNV") + self.digits(8), f"{self.digits(3)}-{self.digits(5)}", f"{self.digits(4)} {self.digits(4)} {self.digits(2)}", f"{self.digits(3)} {self.digits(3)} {self.digits(3)}", "000" + self.digits(7), draw.choice(["CHU", "HP", "P", "PAT"]) + self.digits(8), f"{self.digits(6)}{draw.choice('ABKX')}", f"{draw.randint(15, 26)}{self.digits(7)}"])  # fmt: skip
             self.emit(text, "CodeIdentifiant", CodeType="NIPouIPP", RoleNUM="Patient")
         elif name == "NDA":
-            text = draw.choice([self.digits(draw.randint(8, 10)), self.digits(9), f"H{draw.randint(2015, 2026)}-{self.digits(5)}", f"{self.digits(6)}-{self.digits(2)}", "NDA" + self.digits(7), f"25/{self.digits(6)}"])  # fmt: skip
+            text = draw.choice([self.digits(draw.randint(8, 10)), self.digits(9), f"H{draw.randint(2015, 2026)}-{self.digits(5)}", f"{self.digits(6)}-{self.digits(2)}", "NDA" + self.digits(7), f"25/{self.digits(6)}", f"{self.digits(2)} {self.digits(4)} {self.digits(3)}", "V" + self.digits(9), f"{draw.randint(2015, 2026)} {self.digits(5)}", f"{draw.randint(15, 26)}.{self.digits(6)}", "I" + self.digits(8)])  # fmt: skip
             self.emit(text, "CodeIdentifiant", CodeType="NDA", RoleNUM="Patient")
         elif name == "NIR":
             body = [draw.choice("12"), f"{self.born:%y}", f"{self.born:%m}", draw.choice(["99", f"{draw.randint(1, 95):02d}"]), self.digits(3), self.digits(3), self.digits(2)]  # fmt: skip
-            text = draw.choice(["", " ", " "]).join(body[: draw.choice([6, 7, 7])])
+            text = draw.choice(["", " ", " ", " ", ".", "-", "/"]).join(body[: draw.choice([6, 7, 7])])
+            if draw.random() < 0.1:
+                text = " ".join(body[:6]) + draw.choice([" clé ", " Clé : ", " / ", "-", " (clé) "]) + body[6]
+            elif draw.random() < 0.1:
+                text = "".join(body[:6]) + " " + body[6]
+            elif draw.random() < 0.05:
+                text = "".join(body[:3]) + " " + "".join(body[3:6]) + " " + body[6]
             self.emit(text, "CodeIdentifiant", CodeType="NIR", RoleNUM="Patient")
         elif name == "RPPS":
-            self.emit("10" + self.digits(9), "CodeIdentifiant", CodeType="RPPS", RoleNUM="PersonnelSante")
+            text = draw.choice(["10" + self.digits(9)] * 5 + [f"10 {self.digits(3)} {self.digits(3)} {self.digits(3)}", f"10{self.digits(2)} {self.digits(3)} {self.digits(4)}", self.digits(9), f"{self.digits(2)} {self.digits(1)} {self.digits(5)} {self.digits(1)}", f"{self.digits(2)}/{self.digits(5)}"])  # fmt: skip
+            self.emit(text, "CodeIdentifiant", CodeType="RPPS", RoleNUM="PersonnelSante")
         elif name == "FIN":
-            self.emit(self.digits(9), "CodeIdentifiant", CodeType="FINESS", RoleNUM="Hopital")
+            text = draw.choice([self.digits(9)] * 3 + [f"{self.digits(2)} {self.digits(3)} {self.digits(3)} {self.digits(1)}", f"{self.digits(3)} {self.digits(3)} {self.digits(3)}"])  # fmt: skip
+            self.emit(text, "CodeIdentifiant", CodeType="FINESS", RoleNUM="Hopital")
         elif name == "X":
             letters = "".join(draw.choices("ABCDEFGHKLMPRSTVX", k=draw.randint(1, 3)))
             text = draw.choice([
@@ -413,6 +421,8 @@ class Case:
                 self.digits(draw.randint(6, 11)), f"{letters}/{draw.randint(20, 26)}/{self.digits(4)}", f"{letters} {self.digits(5)}",
                 f"{draw.randint(2015, 2026)}-{self.digits(5)}", f"{self.digits(2)}.{self.digits(5)}", f"{self.digits(3)}.{self.digits(4)}.{self.digits(4)}.{self.digits(2)}",
                 f"{letters}/{draw.randint(2015, 2026)}/{self.digits(4)}", f"{self.digits(2)}/{self.digits(5)}", f"{self.digits(4)}/{draw.randint(15, 26)}", f"{letters}-{draw.randint(2015, 2026)}-{self.digits(3)}", f"{letters}{self.digits(4)}{letters}{self.digits(3)}", f"{self.digits(2)}{letters[0]}-{letters[-1]}{self.digits(1)}L-{self.digits(3)}",
+                f"{self.digits(4)} {self.digits(2)} {self.digits(6)}", f"{draw.randint(20, 26)}{self.digits(4)}-{self.digits(4)}-0{self.digits(1)}", f"{letters}{self.digits(5)}{letters[0]}", f"{self.digits(6)}{letters[0]}", f"{letters}.{draw.randint(20, 26)}.{self.digits(4)}",
+                f"{letters}{draw.randint(20, 26)}-{self.digits(5)}", f"{self.digits(3)} {self.digits(3)} {self.digits(3)}", f"{self.digits(4)} {self.digits(4)}", f"{letters}_{self.digits(5)}", f"{self.digits(5)}{letters[0]}{self.digits(2)}", f"{draw.randint(2015, 2026)}/{self.digits(6)}", f"{letters}#{self.digits(4)}",
             ])  # fmt: skip
             self.emit(text, "CodeIdentifiant", CodeType="AUTRE", RoleNUM="Patient")
         elif name == "T":
@@ -422,17 +432,27 @@ class Case:
                 text = draw.choice(["+33 ", "+33", "0033 ", "+33 (0)"]) + text[1:]
             elif draw.random() < 0.06:
                 text = f"0{self.digits(3)} {self.digits(3)} {self.digits(3)}"
+            elif draw.random() < 0.12:
+                first = pairs[0][1]
+                rest = " ".join(pairs[1:])
+                text = draw.choice([f"(0){first} {rest}", f"({pairs[0]}) {rest}", "_".join(pairs), f"{' '.join(pairs)} / {self.digits(2)}", f"{pairs[0]} {self.digits(3)} {self.digits(3)} {self.digits(2)}", f"O{first} {rest}", f"{' . '.join(pairs)}", f"{pairs[0]}{pairs[1]} {''.join(pairs[2:])}", f"{'.'.join(pairs[:4])} {pairs[4]}", f"0 8{self.digits(2)} {self.digits(2)} {self.digits(2)} {self.digits(2)}", f"(+33) {first} {rest}", f"+33-{first}-{rest.replace(' ', '-')}", f"+41 22 {self.digits(3)} {self.digits(2)} {self.digits(2)}", f"+352 {self.digits(3)} {self.digits(3)}", f"00212 6 {self.digits(2)} {self.digits(2)} {self.digits(2)} {self.digits(2)}"])  # fmt: skip
             elif draw.random() < 0.04:
                 text = f"+{draw.choice(['44 20', '32 4', '213 ', '351 '])}{self.digits(2)} {self.digits(3)} {self.digits(3)}"
             self.emit(text, "NumeroTelephone", RoleNUM="Autre")
         elif name == "Tp":
-            text = draw.choice([self.digits(4), self.digits(4), self.digits(5), f"{self.digits(2)} {self.digits(2)}", self.digits(2) + "." + self.digits(2)])  # fmt: skip
+            text = draw.choice([self.digits(4), self.digits(4), self.digits(5), f"{self.digits(2)} {self.digits(2)}", self.digits(2) + "." + self.digits(2), f"{self.digits(2)} {self.digits(3)}", self.digits(3), f"{self.digits(1)} {self.digits(4)}"])  # fmt: skip
             self.emit(text, "NumeroTelephone", RoleNUM="Hopital")
         elif name == "E":
             last, first, _ = self.person(draw.choice(["p", "d1", "d2"]))
             user = _plain(draw.choice([f"{first}.{last}", f"{first[0]}.{last}", f"{last}{draw.randint(1, 99)}", f"secretariat.{last}", "accueil", "nephro"])).lower()  # fmt: skip
-            host = draw.choice(["chu-exemple.fr", "gmail.com", "orange.fr", "hopital.example", "aphp.fr", "wanadoo.fr", "ch-ville.example.org", "medecin.mssante.fr"])  # fmt: skip
-            self.emit(re.sub(r"[^\w.@-]", "", user) + "@" + host, "AdresseEmail", RoleNUM="Autre")
+            host = draw.choice(["chu-exemple.fr", "gmail.com", "orange.fr", "hopital.example", "aphp.fr", "wanadoo.fr", "ch-ville.example.org", "medecin.mssante.fr", "region.mssante.fr", "chu-exemple.mssante.fr", "apicrypt.example", "cabinet-exemple.com", "hotmail.fr"])  # fmt: skip
+            sign = draw.choice(["@"] * 14 + [" @ ", "(at)", " (at) ", "[at]", "(arobase)", " @", "@ "])
+            text = re.sub(r"[^\w.@-]", "", user) + sign + host
+            if draw.random() < 0.06:
+                text = text.upper()
+            elif draw.random() < 0.04:
+                text = text.replace(".", " . ")
+            self.emit(text, "AdresseEmail", RoleNUM="Autre")
         elif name == "L":
             last, first, _ = self.person("d1")
             text = _plain(draw.choice([f"{first[0]}{last}", f"{first}.{last}", f"{last}{first[0]}", f"{first[0]}{last}{draw.randint(1, 99)}"]))  # fmt: skip

@@ -79,10 +79,24 @@ PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
         re.compile(r"(?<=[a-zà-ÿ] )(?:3[01]|[12]\d|0[1-9]) (?:1[0-2]|0[1-9]) \d\d(?= [a-zà-ÿ]{3})"),
     ),
     (
+        "short month",
+        0.8,
+        re.compile(
+            r"(?:(?<=[Ee]n )|(?<=[Ff]in )|(?<=début )|(?<=depuis )|(?<=courant ))(?:0[1-9]|1[0-2])[/-](?:[0-4]\d)(?![\d/.,%-])|(?<![\w/.-])20[0-4]\d-(?:0[1-9]|1[0-2])(?![\w/-]|[.,]\d)"
+        ),
+    ),
+    (
+        "feast",
+        0.8,
+        re.compile(
+            rf"\b(?:No[ëe]l|P[âa]ques|Pentec[ôo]te|la Toussaint|Toussaint|l'Ascension|l'Assomption|[1-4](?:er|e|ème) trimestre|T[1-4]|[Ss]emaine \d\d?|S\d\d) {_YEAR}(?!\d)"
+        ),
+    ),
+    (
         "day month year",
         0.97,
         re.compile(
-            rf"(?<![\d,.])(?:1er|1ER|{_DAY}(?:th|st|nd|rd)?)[ -]?{_MONTH}(?:[ -]*(?:{_YEAR}|(?<=[ -])'?\d{{2}}\b(?! ?[a-z%/:])))?",
+            rf"(?<![\d,.])(?:1er|1ER|{_DAY}(?:th|st|nd|rd)?)[ -]?{_MONTH}(?:[ -]*(?:{_YEAR}|(?<=[ -])'?\d{{2}}\b(?! ?[a-z%/:])|(?<=[ -]){_SPELLED_YEAR}(?!\w)))?",
             re.I,
         ),
     ),
@@ -100,7 +114,7 @@ PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
         0.8,
         re.compile(rf"(?<![\w-])(?:l'an(?:née)? |en |depuis |de )({_SPELLED_YEAR})(?!\w)", re.I),
     ),
-    ("month year", 0.9, re.compile(rf"\b{_MONTH}[ /-]*(?:de l'année )?{_YEAR}\b", re.I)),
+    ("month year", 0.9, re.compile(rf"\b(?:{_MONTH} ?[-/] ?)?{_MONTH}[ /-]*(?:de l'année )?{_YEAR}\b", re.I)),
     ("month year", 0.8, re.compile(rf"\b{_MONTH}(?: ?'|[-/])\d\d\b(?![-/.,]\d)", re.I)),
     (
         "month year",
@@ -145,7 +159,7 @@ _TIME_BEFORE = re.compile(r"\d{1,2}[hH:]\d{0,2}\s{0,3}(?:le )?$")
 _LINE_OPENING = re.compile(r"(?:^|\n)[ \-•*>|\t]*$")
 _LONE_DAY = re.compile(
     rf"(?:\b{_WEEKDAY} (?:le )?(1er|{_DAY})(?!\d|[,./:]\d| ?[h%°]| ?(?:heures|ans|jours|mg|{_MONTH}))"
-    rf"|\b(?:[Ll]e|jusqu'au|dès le|[Dd]epuis le|avant le|après le|au plus tard le|[Ll]es) (1er|{_DAY})(?=\s?[,;.)\n?!]|\s?$| (?:à \d|chez|au |du |matin|soir|après|avec|pour|par|prochain|courant|dernier|puis|suite|et \d)|, )(?![,.]\d))"
+    rf"|\b(?:[Ll]e|jusqu'au|[àÀ] compter du|[àÀ] partir du|dès le|[Dd]epuis le|avant le|après le|au plus tard le|[Ll]es) (1er|{_DAY})(?=\s?[,;.)\n?!]|\s?$| (?:à \d|chez|au |du |matin|soir|après|avec|pour|par|prochain|courant|ct\b|dernier|inclus|puis|suite|et \d)|, )(?![,.]\d))"
 )
 _BEFORE_LIST = re.compile(
     rf"(?<![\d,./])(1er|{_DAY})(?: ?(?:,|et|au|ou|&|puis|-|–|/|à) ?|,? (?:et|puis) (?:le )?|,? au )$"

@@ -1,16 +1,18 @@
 """What the span model sees of each token: its form, lexicons, its line, its neighbours, and what the rules say.
 
-A token is a run of letters, a run of digits, or one other mark. Features are short strings, in UTF-8 (CRFsuite would encode each
-of them again); those that depend on one word, one form or one finding are made once.
+A token is a run of letters, a run of digits, or one other mark. What is seen is kept as columns of few different values (``columns``);
+training spells them out (``features``), the model adds up weights by number and never makes a string of them.
 """
 
 import re
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from partages.text import fold
 from partages.usecases.pseudonymise.dates import MONTHS
@@ -25,8 +27,9 @@ _TOKEN = re.compile(
 _MONTHS = frozenset(fold(month) for month in MONTHS)
 _CHUNK = re.compile(r"\S+")
 _LONGEST = 40
-_STEPS = (-3, -2, -1, 1, 2, 3)
-"""Distances at which the neighbours of a token are read."""
+_LINE_END = re.compile(r"\n")
+_LABELLED = 6
+"""Tokens of a line among which a colon makes a label of the word before it."""
 
 
 class Token(NamedTuple):
@@ -99,137 +102,198 @@ def lexicon(folded: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """What is computed once a word: features of it alone, and those it gives the tokens around it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Word:
+    """What one token says by itself; compared by identity, which is fast."""
 
-    own: tuple[bytes, ...]
     folded: str
     form: str
     kind: str
-    near: tuple[tuple[bytes, ...], ...]
-    """What a token receives from this word, where it stands at each of ``_STEPS`` from the token."""
+    look: str
+    own: tuple[str, ...]
+    """Features of it alone."""
+    lower: bool
+    small: str | None
+    """In small letters, if it opens with a capital."""
 
 
 @lru_cache(maxsize=100_000)
-def _alone(text: str) -> _Word:
+def word(text: str) -> Word:
+    """What a token says by itself."""
     folded = fold(text) if text[0].isalnum() else text
     form = shape(text)
     lists = lexicon(folded) if text[0].isalpha() else ()
     kind = "+".join(lists)
-    features = [f"w={folded}", f"s={form}", f"l={kind}", f"sl={form}|{kind}", f"n={min(len(text), 9)}"]
-    features += [f"in={name}" for name in lists]
+    look = f"{form}|{kind}"
+    own = [f"w={folded}", f"s={form}", f"l={kind}", f"sl={look}", f"n={min(len(text), 9)}"]
+    own += [f"in={name}" for name in lists]
     if text[0].isalpha() and len(text) > 3:
-        features += [f"p={folded[:3]}", f"q={folded[-3:]}", f"q2={folded[-2:]}"]
-    near = tuple(
-        (f"w{step}={folded}".encode(), f"s{step}={form}|{kind}".encode())[: 2 if abs(step) < 3 else 1]
-        for step in _STEPS
-    )
-    return _Word(tuple(feature.encode() for feature in features), folded, form, kind, near)
+        own += [f"p={folded[:3]}", f"q={folded[-3:]}", f"q2={folded[-2:]}"]
+    small = text.lower() if form[0] == "X" else None
+    return Word(folded, form, kind, look, tuple(own), text.islower(), small)
 
 
-@lru_cache(maxsize=100_000)
-def _made(start: str, value: str, other: object = None) -> bytes:
-    """A feature of one or two values."""
-    return f"{start}={value}".encode() if other is None else f"{start}={value}|{other}".encode()
+NEIGHBOURS = 3
+"""Tokens read on each side."""
+OUT = "<>"
+"""Value of a column before the first token and after the last."""
+TEMPLATES: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] = (
+    ("g", (("gap", 0),)),
+    ("i", (("position", 0), ("first", 0))),
+    ("is", (("position", 0), ("form", 0), ("caps", 0))),
+    ("c", (("chunk", 0),)),
+    ("cp", (("chunk before", 0),)),
+    ("cn", (("chunk after", 0),)),
+    ("cc", (("chunk", 0), ("inside", 0))),
+    ("hd", (("head", 0),)),
+    ("lb", (("label", 0),)),
+    ("lbp", (("label", 0), ("far", 0))),
+    ("r", (("told", 0),)),
+    ("rl", (("told", 0), ("look", 0))),
+    ("nm", (("named", 0),)),
+    ("nml", (("named", 0), ("look", 0))),
+    ("low", (("low", 0),)),
+    *((f"w{step}", (("folded", step),)) for step in (-3, -2, -1, 1, 2, 3)),
+    *((f"s{step}", (("look", step),)) for step in (-2, -1, 1, 2)),
+    *((f"r{step}", (("told", step),)) for step in (-2, -1, 1, 2)),
+    ("ww", (("folded", -2), ("folded", -1))),
+    ("wk", (("folded", -2), ("folded", -1), ("form", 0))),
+    ("wx", (("folded", -1), ("folded", 1))),
+    ("ss", (("form", -1), ("form", 0), ("form", 1))),
+    ("kk", (("kind", -1), ("kind", 0), ("kind", 1))),
+)
+"""Features of a token that depend on others: a name, then columns and the distance of the token each is read at."""
 
 
-@lru_cache(maxsize=10_000)
-def _placed(position: int, first: str, form: str, caps: str) -> tuple[bytes, bytes]:
-    """Where a token stands on its line."""
-    return f"i={position}|{first}".encode(), f"is={position}|{form}|{caps}".encode()
+@dataclass(frozen=True)
+class Column:
+    """One property of all tokens: token ``i`` has ``values[at[i]]``; None gives no feature."""
+
+    values: Sequence[str | None]
+    at: NDArray[np.intp]
 
 
-_GAPS = {
-    (gap, after): f"g={gap}|{after}".encode() for gap in ("", "n", "s", "S") for after in ("", "n", "s", "S")
+@dataclass(frozen=True)
+class Columns:
+    """What is seen of a text, by token.
+
+    Attributes:
+        words: the different tokens.
+        at: which of them each token is.
+        by_name: the columns that ``TEMPLATES`` name.
+        new_line: whether a line ends between a token and the next.
+    """
+
+    words: list[Word]
+    at: NDArray[np.intp]
+    by_name: dict[str, Column]
+    new_line: NDArray[np.bool_]
+
+
+_GAPS = [f"{gap}|{after}" for gap in ("", "n", "s", "S") for after in ("", "n", "s", "S")]
+_POSITIONS = [str(position) for position in range(_LONGEST + 1)]
+_FLAG: tuple[str | None, ...] = (None, "1")
+FIXED: dict[str, Sequence[str | None]] = {
+    "gap": _GAPS,
+    "position": [*_POSITIONS, None],
+    "named": _FLAG,
+    "low": _FLAG,
 }
-_TOLD_AT = [f"r{step}" for step in _STEPS]
-_NONE = [f"w{step}=^".encode() for step in _STEPS]
+"""Columns that hold the same values in every text."""
 
 
-def features(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) -> list[list[bytes]]:
-    """Features of each token of a view, given what the rules found in it."""
+def columns(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) -> Columns:
+    """What is seen of each token of a view, given what the rules found in it; not for an empty view."""
     count = len(tokens)
-    alone = [_alone(token.text) for token in tokens]
+    numbers: dict[str, int] = {}
+    at = np.array([numbers.setdefault(token.text, len(numbers)) for token in tokens], np.intp)
+    words = [word(form) for form in numbers]
+    starts = np.array([token.start for token in tokens], np.intp)
+    ends = np.array([token.end for token in tokens], np.intp)
+
+    ends_of_lines = np.array([match.start() for match in _LINE_END.finditer(text)], np.intp)
+    line = np.searchsorted(ends_of_lines, starts)
+    new_line = np.append(line[1:] != line[:-1], True)
+    after = np.append(np.minimum(starts[1:] - ends[:-1], 2), 2)
+    after[after > 0] += 1
+    after[new_line] = 1
+    gap = np.append(1, after[:-1])
+
+    opening = np.append(True, new_line[:-1])  # tokens that open a line
+    firsts = np.flatnonzero(opening)
+    of_line = np.cumsum(opening) - 1
+    position = np.arange(count) - firsts[of_line]
+    seen = [_line(text, number, ends_of_lines) for number in line[firsts].tolist()]
+
+    chunks = [match.span() for match in _CHUNK.finditer(text)]
+    chunk_starts = np.array([start for start, _ in chunks], np.intp)
+    shapes: list[str | None] = [_chunk_shape(text[start : min(end, start + _LONGEST)]) for start, end in chunks]
+    place = np.searchsorted(chunk_starts, starts, "right") - 1
+    inside = np.where(gap == 0, np.minimum(starts - chunk_starts[place], _LONGEST), _LONGEST + 1)
+    around = [OUT, *shapes, OUT]
+
     told = _told(tokens, findings)
-    named = {
-        alone[at].folded
-        for at in range(count)
-        if told[at] and told[at][2:5] in ("Nom", "Pre") and len(tokens[at].text) > 2
-    }
-    lower = Counter(token.text for token in tokens if token.text.islower())
-    chunks = list(_CHUNK.finditer(text))
-    chunk_starts = [chunk.start() for chunk in chunks]
-    shapes = [_chunk_shape(chunk.group()[:_LONGEST]) for chunk in chunks]
-    rows: list[list[bytes]] = []
-    line_start = line_end = -1
-    first = label = head = ""
-    next_gap, place, chunk_count = "n", 0, len(chunks)
-    for at, token in enumerate(tokens):
-        word = alone[at]
-        folded, form, kind = word.folded, word.form, word.kind
-        if token.start >= line_end:
-            line_start = (
-                text.rfind("\n", 0, token.start) + 1 if token.start - line_end < 5000 else token.start
-            )
-            line_end = text.find("\n", token.start)
-            line_end = len(text) if line_end < 0 else line_end
-            line = text[line_start : min(line_end, line_start + 300)]
-            letters, capitals = sum(map(str.isalpha, line)), sum(map(str.isupper, line))
-            caps = "" if not letters else "L" if not capitals else "U" if capitals > 0.7 * letters else ""
-            size = "s" if len(line) < 40 else "m" if len(line) < 100 else "b"
-            table = "t" if sum(line.count(c) for c in "|;\t^/") > 3 else ""
-            first = f"{caps}{size}{table}"
-            position = 0
-            label = ""
-            head = folded
-        gap = next_gap
-        after = text[token.end : tokens[at + 1].start] if at + 1 < count else "\n"
-        next_gap = "" if not after else "n" if "\n" in after else "s" if len(after) == 1 else "S"
-        while place + 1 < chunk_count and chunk_starts[place + 1] <= token.start:
-            place += 1
-        row = [
-            *word.own,
-            _GAPS[gap, next_gap],
-            *_placed(position if position < 3 else 3, first, form, caps),
-            _made("c", shapes[place]),
-            _made("hd", head),
-            _made("r", told[at]),
-            f"rl={told[at]}|{form}|{kind}".encode(),
-            _made("cp", shapes[place - 1] if place else "^"),
-            _made("cn", shapes[place + 1] if place + 1 < chunk_count else "^"),
-        ]
-        if gap == "" and at:
-            row.append(_made("cc", shapes[place], token.start - chunk_starts[place]))
-        if label:
-            row.append(_made("lb", label))
-            row.append(_made("lbp", label, position if position < 6 else 6))
-        if named and folded in named:
-            row.append(b"nm")
-            row.append(_made("nm", form, kind))
-        if lower and form[0] == "X" and token.text.lower() in lower:
-            row.append(b"low")
-        for side, step in enumerate(_STEPS):
-            other = at + step
-            if 0 <= other < count:
-                row += alone[other].near[side]
-                if side % 5:
-                    row.append(_made(_TOLD_AT[side], told[other]))
-            else:
-                row.append(_NONE[side])
-        if at > 1:
-            pair = f"{alone[at - 2].folded} {alone[at - 1].folded}"
-            row.append(f"ww={pair}".encode())
-            row.append(f"wk={pair}|{form}".encode() if at > 2 else b"wk=^")
-        if 0 < at < count - 1:
-            last, following = alone[at - 1], alone[at + 1]
-            row.append(f"wx={last.folded}|{following.folded}".encode())
-            row.append(f"ss={last.form}|{form}|{following.form}".encode())
-            row.append(f"kk={last.kind}|{kind}|{following.kind}".encode())
-        rows.append(row)
-        position += 1
-        if token.text == ":" and position < 7:
-            label = alone[at - 1].folded if at else ""
+    sayings = {saying: number for number, saying in enumerate(dict.fromkeys(told))}
+    label = np.full(count, len(words), np.intp)
+    for colon in np.flatnonzero((at == numbers.get(":", -1)) & (position < _LABELLED)).tolist():
+        last = firsts[of_line[colon] + 1] if of_line[colon] + 1 < len(firsts) else count
+        label[colon + 1 : last] = at[colon - 1] if colon else len(words)
+
+    names = {words[at[i]].folded for i, saying in enumerate(told) if saying[2:5] in ("Nom", "Pre") and len(tokens[i].text) > 2}
+    lowers = {form for form, entry in zip(numbers, words, strict=True) if entry.lower}
+    folded = [entry.folded for entry in words]
+    named = np.array([entry in names for entry in folded], np.intp)[at]
+    low = np.array([entry.small in lowers for entry in words], np.intp)[at]
+    few = np.minimum(position, 3)
+    by_name = {
+        "folded": Column(folded, at),
+        "form": Column([entry.form for entry in words], at),
+        "kind": Column([entry.kind for entry in words], at),
+        "look": Column([entry.look for entry in words], at),
+        "gap": Column(_GAPS, 4 * gap + after),
+        "position": Column(FIXED["position"], few),
+        "first": Column([first for first, _ in seen], of_line),
+        "caps": Column([caps for _, caps in seen], of_line),
+        "chunk": Column(shapes, place),
+        "chunk before": Column(around, place),
+        "chunk after": Column(around, place + 2),
+        "inside": Column(FIXED["position"], inside),
+        "head": Column(folded, at[firsts][of_line]),
+        "label": Column([*folded, None], label),
+        "far": Column(FIXED["position"], np.minimum(position, 6)),
+        "told": Column(list(sayings), np.array([sayings[saying] for saying in told], np.intp)),
+        "named": Column(_FLAG, named),
+        "low": Column(_FLAG, low),
+    }  # fmt: skip
+    return Columns(words, at, by_name, new_line)
+
+
+def _line(text: str, number: int, ends: NDArray[np.intp]) -> tuple[str, str]:
+    """Capitals, length and marks of a line in one word, and its capitals alone."""
+    start = int(ends[number - 1]) + 1 if number else 0
+    end = int(ends[number]) if number < len(ends) else len(text)
+    line = text[start : min(end, start + 300)]
+    letters, capitals = sum(map(str.isalpha, line)), sum(map(str.isupper, line))
+    caps = "" if not letters else "L" if not capitals else "U" if capitals > 0.7 * letters else ""
+    size = "s" if len(line) < 40 else "m" if len(line) < 100 else "b"
+    table = "t" if sum(map(line.count, "|;\t^/")) > 3 else ""
+    return f"{caps}{size}{table}", caps
+
+
+def features(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) -> list[list[str]]:
+    """The features of each token of a view, as CRFsuite learns from them."""
+    if not tokens:
+        return []
+    seen = columns(text, tokens, findings)
+    rows = [list(seen.words[number].own) for number in seen.at]
+    for name, parts in TEMPLATES:
+        read = [(seen.by_name[column], step) for column, step in parts]
+        for i, row in enumerate(rows):
+            values = [
+                column.values[column.at[i + step]] if 0 <= i + step < len(rows) else OUT for column, step in read
+            ]
+            if None not in values:
+                row.append(f"{name}={' '.join(map(str, values))}")
     return rows
 
 

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator
 
 from partages.usecases.pseudonymise.finding import Finding
-from partages.usecases.pseudonymise.gazetteers import communes
+from partages.usecases.pseudonymise.gazetteers import communes, is_word
 from partages.usecases.pseudonymise.schema import Categorie
 from partages.usecases.pseudonymise.wording import matches, openings
 
 # label -> (CodeType, RoleNUM); the most specific first
 LABELS: tuple[tuple[str, str, str], ...] = (
+    (r"SIRET|SIREN|SIRET/SIREN", "AUTRE", "Hopital"),
     (r"N[°ºo]?\s?FINESS|FINESS(?: (?:juridique|géographique|ET|EJ))?", "FINESS", "Hopital"),
     (r"RPPS|ADELI|N[°ºo]\s?(?:d')?(?:ordre|prescripteur)|N[°ºo] AM|AM(?=\s?:)", "RPPS", "PersonnelSante"),
     (r"INS(?:-C|-NIR|-A)?(?: qualifiée?)?|Matricule INS|Identité nationale de santé", "INS", "Patient"),
@@ -33,9 +34,10 @@ LABELS: tuple[tuple[str, str, str], ...] = (
         "Patient",
     ),
     (
-        r"(?:N[°º]|No\.?(?=\s?:|\s\d)|num[ée]ro|num\.?)\s?(?:de |du |d')?(?:la )?(?-i:[a-zàâéèêîôû'-]{2,18}\.?|[A-Z]{2,5}(?= ?:? ?\d))?(?-i: de [a-z]{3,12})?|R[ée]f(?:[ée]rences?|\.)?(?: interne)?"
-        r"|Accession|Acc\.?|Demande|[VN]/R[ée]f\.?|Code(?-i: [a-zé]{3,10}\.?)?|Matricule|Badge|Mutuelle|Contrat|Fiche|Passeport|Digicode|S/?N|Assurance|CNI|Permis|Plaque|Carte(?: vitale)?"
-        r"|Examen|Pr[ée]l[èe]vement|Lot|S[ée]rie|Bloc|Lame|[ÉE]chantillon|Inclusion|Cassette|Facture|Ordonnance|Adh[ée]rent|D[ée]claration|FEIR|CPA|CGR|Culot|Proth[èe]se|Pacemaker|Stimulateur|Biopsie|Poche|Bo[îi]te|Archives?|Classeur|Casier|Protocole|Ticket|IBAN|Compte|Étiquette|Identification",
+        r"(?:N[°º]|No\.?(?=\s?:|\s\d)|num[ée]ro|num\.?)\s?(?:de |du |d')?(?:la )?(?-i:[A-Z]?[a-zàâéèêîôû'-]{2,18}\.?|[A-Z]{2,5}(?= ?:? ?\d))?(?-i: de [a-z]{3,12})?|R[ée]f(?:[ée]rences?|\.)?(?: interne)?"
+        r"|Accession|Acc\.?|Demande|[VN]/R[ée]f\.?|Code(?-i: [a-zéèê]{3,10}\.?)?|Matricule|Badge|Mutuelle|Contrat|Fiche|Passeport|Digicode|S/?N|Assurance|CNI|Permis|Plaque|Carte(?: vitale)?"
+        r"|Examen|Pr[ée]l[èe]vement|Lot|S[ée]rie|Bloc|Lame|[ÉE]chantillon|Inclusion|Cassette|Facture|Ordonnance|Adh[ée]rent|D[ée]claration|FEIR|CPA|CGR|Culot|Proth[èe]se|Pacemaker|Stimulateur|Biopsie|Poche|Bo[îi]te|Archives?|Classeur|Casier|Protocole|Ticket|IBAN|Compte|Étiquette|Identification"
+        r"|MRN|NISS|BSN|PESEL|NHS(?: (?:number|no\.?))?|(?:Case|Hospital|Patient|Chart|File|Record) (?:no\.?|number)|Allocataire|AGDREF|Titre de séjour|Prescription|Sujet|Randomi[sz]ation|Visite|Ordre(?: des médecins)?|GAP|Registre|Code-barres?|Sample|Specimen|Order",
         "AUTRE",
         "Patient",
     ),
@@ -48,10 +50,10 @@ _ANY_LABEL = re.compile(
     re.I,
 )
 _VALUE = re.compile(
-    r"\d{1,4}(?: \d{2,4}){1,6}(?: \d)?(?![\w/.,-])|[A-Z]{2,5} \d{2,6}(?: \d{1,6}){1,4}(?![\w/.,-])|[A-Z]{1,4} \d{4,12}(?!\w)|[A-Za-z]{0,8}\d[A-Za-z\d]{0,24}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){0,8}|[A-Za-z]{1,10}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){1,8}"
+    r"\d{2} \d \d{5} \d(?!\w)|(?:\d{3} ){3}\d{5}(?!\w)|[A-Z]?\d{4} \d\d \d{6}(?: [\dA-Z])?(?!\w)|\d{6} \d{3} \d\d(?!\w)|\d{2} \d{5}(?!\w)|\d{1,4}(?: \d{2,4}){1,6}(?: \d)?(?![\w/.,-])|[A-Z]{2,5} \d{2,6}(?: \d{1,6}){1,4}(?![\w/.,-])|[A-Z]{1,4} \d{4,12}(?!\w)|[A-Za-z]{0,8}\d[A-Za-z\d]{0,24}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){0,8}|[A-Za-z]{1,10}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){1,8}"
 )
 _NOT_AN_IDENTIFIER = re.compile(
-    r"(?:chambre|chb|lit|salle|porte|box|[ée]tage|page|coffre|version|semaine|jour|cycle|cure|grade|stade|type|appt?|appartement|dose|quart|vertèbre|dent|doigt|orteil|article|loi|décret|figure|tableau|taille|sonde|secteur|CIM(?:-10)?|CCAM|GHM|diagnostic|acte|ADICAP|lettre|cas|niveau|score|essai)\s?(?:[nN][°ºo])?[\s:.]*$"
+    r"\b(?:chambre|chb|lit|salle|porte|box|[ée]tage|page|coffre|version|semaine|jour|cycle|cure|grade|stade|type|appt?|appartement|dose|quart|vertèbre|dent|doigt|orteil|article|loi|décret|figure|tableau|taille|sonde|secteur|CIM(?:-10)?|CCAM|GHM|diagnostic|acte|ADICAP|lettre|cas|niveau|score|essai)\s?(?:[nN][°ºo])?[\s:.]*$"
 )
 _LONG_NUMBER = re.compile(
     r"(?<![\w.,/+-])\d{7,20}(?![\w%]|[.,/]\d| ?(?:mg|g|UI|mL|ml|copies|/mm|€|euros|UFC))"
@@ -61,8 +63,13 @@ _PLATE = re.compile(
 )
 _LOGIN = re.compile(
     r"(?i:(?:[ée]dit|imprim|valid|saisi|sign|cr[ée][ée]|modifi|extrait|g[ée]n[ée]r|consult)[ée]*e?s?(?: le)?[^\n]{0,30}? par|login|utilisateur|user|op[ée]rateur|skype|identifiant|compte)(?: ?: ?| )"
-    r"([a-z]{2,12}(?:[._-]?[a-z]{1,12})?\d{1,4}|[a-z]{1,12}[._][a-z]{3,20}\d{0,4}|[A-Z]{4,10}\d{0,4}(?=\s*(?:$|\n|[Pp]age|-|\|)))(?![\w@]|[.-]\w)"
+    r"([a-z]{2,12}(?:[._-]?[a-z]{1,12})?\d{1,4}|[a-z]{1,12}[._][a-z]{3,20}\d{0,4}|[a-z]{5,14}(?= (?:le|à) \d|\s*(?:$|\n))|[A-Z]{4,12}\d{1,4}|[A-Z]{4,10}(?=\s*(?:$|\n|[Pp]age|-|\|)))(?![\w@]|[.-]\w)"
 )
+_OLD_PLATE = re.compile(
+    r"(?i:plaque|immat\w*|v[ée]hicule|voiture|camion|scooter|moto)[^\d\n]{0,25}?(\d{1,4}[ -]?[A-Z]{2,3}[ -]?(?:\d{2}|2[AB]))(?!\w)"
+)
+_PASSWORD = re.compile(r"(?i:mots? de passe|mdp|password|pwd) ?[:=] ?([^\s,;()]{4,40})(?<![.,;])")
+_HANDLE = re.compile(r"(?<![\w@.])@[A-Za-z_][\w.]{2,30}(?<!\.)")
 _MESSAGE_NUMBER = re.compile(r"(?<=[|~])\d(?: ?\d){4,19}(?=\^)")
 _MIXED = re.compile(
     r"(?<![\w.,/+^-])(?=[A-Z/-]{0,9}\d)[A-Za-z\d]{1,20}(?:[-/_][A-Z\d]{1,14}){0,6}(?![\w%]|[-/.,]\d)"
@@ -73,15 +80,20 @@ _CARE_CODE = re.compile(
 )
 _NIR = re.compile(
     r"(?<!\d)([1-478])[ .]?(\d{2})[ .]?(0[1-9]|1[0-2]|[2-9]\d)[ .]?(\d{2}|2[AB])[ .]?(\d{3})[ .]?(\d{3})"
-    r"(?:[ ./-]{0,3}(\d{2}))?(?!\d)"
+    r"(?:(?:[ ./-]{0,3}| ?[,(]? ?cl[ée] ?[:=]? ?)(\d{2}))?(?!\d)"
 )
 _PHONE = re.compile(
-    r"(?<![\d.,/-])(?:(?:\+|00) ?33 ?(?:\(0\) ?)?[1-9]|\(?0[1-9]\)?)(?:[ .\-/]{0,2}\d{2}){4}(?!\d|[.,/]\d)"
+    r"(?<![\d.,/-])(?:(?:\+|00) ?33 ?(?:\(0\) ?)?[1-9]|\(?0[1-9]\)?|\(0\) ?[1-9])(?:[ .\-/_]{0,2}\d{2}){4}(?: ?/ ?\d{2}(?=[ ,;)\n]|$)(?! ?(?:mg|ml|ans|mm|cm|kg|h)\b)){0,2}(?!\d|[.,/]\d)"
     r"|(?<![\w+-])(?:\+(?=(?:\D{0,2}\d){9})|00(?=(?:\D{0,2}\d){9}))(?!33)\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,6}(?!\d)"
     r"|(?<![\d.,/-])(?<!\d )0[1-9](?:[ .]?\d){8}(?!\d|[.,/]\d)"
 )
 _DIGIT_WORD = r"(?:z[ée]ro|un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingt|trente|quarante|cinquante|soixante|quatre[ -]vingts?|et)"
 _SPOKEN_PHONE = re.compile(rf"(?<!\w)z[ée]ro {_DIGIT_WORD}(?:[ -]{_DIGIT_WORD}(?!\w)){{4,14}}", re.I)
+_AT_SIGN = re.compile(r"(?i) ?(?:@|[\[({] ?(?:at|a|arobase|chez) ?[\])}]|(?<=\w) arobase ) ?")
+_BEFORE_SIGN = re.compile(r"[\w+-]{1,40}(?:(?: ?\. ?| point )[\w+-]{1,40}){0,3}$")
+_AFTER_SIGN = re.compile(
+    r"[A-Za-z0-9-]{2,40}(?:(?: ?\. ?| point |\. ?\n)[A-Za-z0-9-]{2,40}){0,3}(?: ?\. ?| point )(?:fr|com|org|net|eu|be|ch|example)\b"
+)
 _PHONE_LABEL = re.compile(
     r"(?<![^\W_])(?:t[ée]l(?:[ée]phone|\.)?(?: ?(?:port(?:able)?|fixe|secr[ée]tariat|bureau|domicile)\.?)?|fax|t[ée]l[ée]copie|portable|port\."
     r"|postes?|bip|dect|standard|gsm|mobile|secr[ée]tariat|secr?\.|appeler le|appel au|joignable(?: au)?|astreinte|ligne|num(?:[ée]ro)?|☎|📞|T\.)"
@@ -98,7 +110,7 @@ _EMAIL = re.compile(
     r"[A-Za-zÀ-ÿ0-9_+-]{1,64}(?:\.[A-Za-zÀ-ÿ0-9_+-]{1,64}){0,6} ?@ ?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,10}\b"
 )
 _URL = re.compile(
-    r"\b(?:https?://[^\s<>\"')]{3,200}|www\.[^\s<>\"')]{3,200})(?<![.,;])"
+    r"\b(?:[Hh]ttps?://[^\s<>\"')]{3,200}|[Ww]ww\.[^\s<>\"')]{3,200})(?<![.,;])"
     r"|\b(?<!@)[a-z0-9-]{2,40}(?:\.[a-z0-9-]{2,40}){0,3}\.(?:fr|com|org|net|eu|sante\.fr)\b(?:/[^\s<>\"')]{0,200})?(?<![.,;])"
 )
 _WAY = r"(?:rue|avenue|boulevard|bld|blvd|bd|impasse|all[ée]es?|chemin|route|quai|ruelle|faubourg|venelle|esplanade|promenade|mont[ée]e|rempart|grande[- ]rue|square|place)"
@@ -164,7 +176,7 @@ _STOP_AFTER_ADDRESS = re.compile(
 
 _LABEL_OPENINGS = openings(
     "n no nº n° fin rpp ade am ins mat ide nir num sec ss s nss imm nia nda sej iep ven hos i ipp nip dos pat id ref acc dem v cod bad mut con fic pas dig sn ass cni per pla "
-    "car exa pre lot ser blo lam ech inc cas fac ord adh dec fei cpa cgr cul pro pac sti bio poc boi arc cla tic iba com eti"
+    "sir car exa pre lot ser blo lam ech inc cas fac ord adh dec fei cpa cgr cul pro pac sti bio poc boi arc cla tic iba com eti mrn nis bsn pes nhs cha fil rec all agd tit pre suj ran vis gap reg sam spe"
 )
 _LOGIN_OPENINGS = openings("edi imp val sai sig cre mod ext gen con log uti use ope sky ide com")
 _HOME_OPENINGS = openings("adr dom dem hab res log heb vit sej")
@@ -208,9 +220,16 @@ def find_identifiers(text: str) -> Iterator[Finding]:
             start, match.end() + len(value), kind, role, 0.93 if kind != "AUTRE" else 0.85, f"label {kind}"
         )
     for match in matches(_LOGIN, text, _LOGIN_OPENINGS):
+        if match[1].isalpha() and match[1].islower() and is_word(match[1]):
+            continue
         yield _code(*match.span(1), "AUTRE", "PersonnelSante", 0.8, "user name")
     for match in _PLATE.finditer(text):
         yield _code(*match.span(), "AUTRE", "Patient", 0.86, "plate or account")
+    for pattern in (_OLD_PLATE, _PASSWORD):
+        for match in pattern.finditer(text):
+            yield _code(*match.span(1), "AUTRE", "Patient", 0.9, "plate or password")
+    for match in _HANDLE.finditer(text) if "@" in text else ():
+        yield _code(*match.span(), "AUTRE", "Patient", 0.9, "name on a network")
     for match in _MESSAGE_NUMBER.finditer(text):
         yield _code(*match.span(), "AUTRE", "Patient", 0.8, "message field")
     for match in _LONG_NUMBER.finditer(text):
@@ -261,6 +280,12 @@ def find_contacts(text: str) -> Iterator[Finding]:
     """Propose phones, e-mail addresses and web addresses."""
     for match in _EMAIL.finditer(text) if "@" in text else ():
         yield Finding(*match.span(), Categorie.EMAIL, 0.99, "e-mail")
+    for match in _AT_SIGN.finditer(text):
+        before = _BEFORE_SIGN.search(text[max(0, match.start() - _SPELLED_EMAIL) : match.start()])
+        after = _AFTER_SIGN.match(text, match.end())
+        if before and after:
+            start = match.start() - len(before.group())
+            yield Finding(start, after.end(), Categorie.EMAIL, 0.98, "spelled e-mail")
     for match in _URL.finditer(text):
         yield Finding(*match.span(), Categorie.URL, 0.9, "url")
     for match in _at(_PHONE, text, _PHONE_START):
@@ -289,6 +314,8 @@ def find_contacts(text: str) -> Iterator[Finding]:
             )
 
 
+_SPELLED_EMAIL = 90
+"""Characters looked at before the sign of an address."""
 _PHONE_START = re.compile(r"[(+0]")
 _CODE_START = re.compile(r"(?<!\d)(?:F-?|FR-)?(?=\d\d ?\d{3})")
 

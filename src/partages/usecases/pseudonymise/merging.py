@@ -149,7 +149,7 @@ def join(text: str, findings: list[Finding]) -> list[Finding]:
 
 
 _WEEKDAY_BEFORE = re.compile(
-    r"(?i)(?<![^\W_])(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)[ ,]{1,2}(?:le )?$"
+    r"(?i)(?<![^\W_])(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|(?:lun|mar|mer|jeu|ven|sam|dim)\.?)[ ,]{1,2}(?:le )?$"
 )
 _ARTICLE_BEFORE = re.compile(r"(?i)(?<=[\w.\"«:] )(?:du|des|de la|de l'(?=$)) ?$|(?<=[\w.] )de l'$")
 _WORD_BEFORE = re.compile(r"(?<![\w'.@-])([^\W\d_]{3,20}(?:-[^\W\d_]{3,20})?) $")
@@ -171,6 +171,8 @@ def widen(text: str, findings: list[Finding]) -> list[Finding]:
         if finding.label.startswith("Date"):
             if told := _WEEKDAY_BEFORE.search(before):
                 finding = replace(finding, start=finding.start - len(told.group()))
+            elif wider and wider[-1].label == finding.label and _first_day(text, wider[-1], finding):
+                finding = replace(finding, start=wider.pop().start)
         elif finding.label == Categorie.ETABLISSEMENT:
             if told := _ARTICLE_BEFORE.search(before):
                 finding = replace(finding, start=finding.start - len(told.group()))
@@ -191,6 +193,18 @@ def widen(text: str, findings: list[Finding]) -> list[Finding]:
                 finding = replace(finding, start=told.start(1), end=told.end(1), label=Categorie.PRENOM)
         wider.append(finding)
     return wider
+
+
+_DAY_ALONE = re.compile(r"(?:1er|\d{1,2})")
+_TO = re.compile(r" (?:au|à) | ?[-–] ?")
+
+
+def _first_day(text: str, day: Finding, date: Finding) -> bool:
+    """Whether a date opens with a day that only makes sense with it (``2 au 9 novembre``)."""
+    return (
+        _TO.fullmatch(text, day.end, date.start) is not None
+        and _DAY_ALONE.fullmatch(text, day.start, day.end) is not None
+    )
 
 
 _INITIALS_BEFORE = re.compile(r"(?<![\w.'-])(?:[A-ZÀ-Þ]\.[ -]?){1,2}$")
