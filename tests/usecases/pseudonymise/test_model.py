@@ -3,16 +3,21 @@
 import itertools
 import lzma
 import re
+from pathlib import Path
 
+import numpy as np
+import pycrfsuite
 import pytest
 
 from partages.documents import Span
+from partages.usecases.pseudonymise import model
 from partages.usecases.pseudonymise.engine import Parts, detect, rules
 from partages.usecases.pseudonymise.features import features, shape, tokenise
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.gazetteers import DATA
 from partages.usecases.pseudonymise.merging import attributes, merge
-from partages.usecases.pseudonymise.model import WEIGHTS, SpanModel, labelled, train
+from partages.usecases.pseudonymise.model import WEIGHTS, SpanModel, labelled, read_weights, span_model, train
+from partages.usecases.pseudonymise.view import view
 
 
 def masked(text: str) -> str:
@@ -136,3 +141,64 @@ def test_the_model_is_small() -> None:
 def test_a_long_line_without_spaces_goes_through() -> None:
     assert detect("a1" * 20_000) is not None
     assert len(detect("Mme DURAND " * 3_000)) == 3_000
+
+
+LETTER = """CENTRE HOSPITALIER DE VALMONT | Tél : 01 99 00 12 34
+NOM:LEGOFFPRENOM:YANNICK  IPP: 8004512   DDN 03/02/1951
+
+Cher confrère, j'ai vu Mme DURAND Élise, née MARTIN. Dr Ł. Şahin : « d'accord », 12/8, 4/5 ;
+PID|1||8004512^^^IPP||DURAND^ELISE||19510203|F
+L'été, Durand | a^b / _ : Signé : É. LEMAIRE
+"""
+
+
+def crfsuite_marginals(weights: bytes, text: str) -> "np.ndarray":
+    """Probabilities of each label of each token, by CRFsuite itself."""
+    tagger = pycrfsuite.Tagger()
+    tagger.open_inmemory(weights)
+    rows = features(text, tokenise(text), rules(text))
+    tagger.set(rows)
+    return np.array(
+        [[tagger.marginal(label, at) for label in span_model().labels] for at in range(len(rows))]
+    )
+
+
+def assert_same_as_crfsuite(text: str) -> None:
+    weights = lzma.decompress((DATA / WEIGHTS).read_bytes())
+    text = view(text).text
+    decided = span_model().decide(text, rules(text))
+    expected = crfsuite_marginals(weights, text)
+    outside = span_model().labels.index("O")
+    np.testing.assert_allclose(decided.probabilities, 1 - expected[:, outside], atol=1e-9)
+    own = model.marginals(span_model().scores(text, rules(text)), span_model()._transitions)
+    np.testing.assert_allclose(own, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("text", [LETTER, "x", "a\n\nb | ^ : 12\n:", LETTER * 4])
+def test_probabilities_are_those_of_crfsuite(text: str) -> None:
+    assert_same_as_crfsuite(text)
+
+
+def test_probabilities_are_those_of_crfsuite_on_real_text(shared: Path) -> None:
+    paths = sorted(shared.glob("frasimed/*/*7.txt"))[::40]
+    assert paths
+    for path in paths:
+        assert_same_as_crfsuite(path.read_text()[:4000])
+
+
+def test_a_long_text_is_decided_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each piece is a sequence of its own, which still sees the tokens of its neighbours."""
+    whole = span_model().scores(LETTER, rules(LETTER))
+    monkeypatch.setattr(model, "PIECE", 7)
+    np.testing.assert_allclose(span_model().scores(LETTER, rules(LETTER)), whole)
+    assert len(span_model().decide(LETTER, rules(LETTER)).probabilities) == len(whole)
+
+
+def test_what_is_no_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a CRFsuite model"):
+        read_weights(b"nothing of the kind at all, but long enough")
+
+
+def test_a_text_of_spaces_has_nothing() -> None:
+    assert detect(" \n ") == []
+    assert span_model().scores(" ", []).shape == (0, len(span_model().labels))

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.schema import Categorie
-from partages.usecases.pseudonymise.wording import has_any
+from partages.usecases.pseudonymise.wording import has_any, openings
+from partages.usecases.pseudonymise.wording import matches as starting
 
 MONTHS = (
     "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
@@ -82,7 +83,7 @@ PATTERNS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
         "short month",
         0.8,
         re.compile(
-            r"(?:(?<=[Ee]n )|(?<=[Ff]in )|(?<=début )|(?<=depuis )|(?<=courant ))(?:0[1-9]|1[0-2])[/-](?:[0-4]\d)(?![\d/.,%-])|(?<![\w/.-])20[0-4]\d-(?:0[1-9]|1[0-2])(?![\w/-]|[.,]\d)"
+            r"(?:(?<=[Ee]n )|(?<=[Ff]in )|(?<=début )|(?<=depuis )|(?<=courant ))(?:0[1-9]|1[0-2])[/-](?:[0-4]\d)(?![\d/%-]|[.,]\d)|(?<![\w/.-])20[0-4]\d-(?:0[1-9]|1[0-2])(?![\w/-]|[.,]\d)"
         ),
     ),
     (
@@ -194,9 +195,13 @@ def find_dates(text: str) -> Iterator[Finding]:
     numbers = [match.start() for match in _NUMBERS.finditer(text)]
     month_starts = [match.start() for match in _MONTH_STARTS.finditer(text)] if monthly else []
     for rule, score, pattern in PATTERNS:
-        if rule in _WITH_MONTH and not monthly:
+        if (rule in _WITH_MONTH and not monthly) or (
+            rule == "spelled year" and not has_any(text, _THOUSANDS)
+        ):
             continue
-        if rule in _FROM_NUMBER:
+        if rule == "spelled":
+            matches = starting(pattern, text, _NUMBER_OPENINGS)
+        elif rule in _FROM_NUMBER:
             matches = _from(pattern, text, numbers)
         elif rule in _FROM_MONTH:
             matches = _from(pattern, text, month_starts)
@@ -237,8 +242,20 @@ _MONTH_STARTS = re.compile(
     r"(?<![^\W\d_])(?:mi-)?(?:jan|f[ée][vb]|ma[riy]|a[vp]r|ju[inl]|a[ou][uûügt]|sep|oct|nov|d[ée]c)", re.I
 )
 _FROM_NUMBER = frozenset(
-    {"iso", "numeric", "numeric range", "compact", "spaced", "day month year", "roman month", "numeric month"}
+    {
+        "iso",
+        "numeric",
+        "numeric range",
+        "compact",
+        "spaced",
+        "day month year",
+        "roman month",
+        "numeric month",
+        "short month",
+    }
 )
+_THOUSANDS = frozenset({"mil", "mille", "mill", "neuf"})
+_NUMBER_OPENINGS = openings("un une pre deu tro qua cin six sep hui neu dix onz dou tre qui sei vin")
 _FROM_MONTH = frozenset({"month day year", "month year"})
 
 

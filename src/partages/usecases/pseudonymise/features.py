@@ -227,7 +227,9 @@ def columns(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) -> 
 
     chunks = [match.span() for match in _CHUNK.finditer(text)]
     chunk_starts = np.array([start for start, _ in chunks], np.intp)
-    shapes: list[str | None] = [_chunk_shape(text[start : min(end, start + _LONGEST)]) for start, end in chunks]
+    shapes: list[str | None] = [
+        _chunk_shape(text[start : min(end, start + _LONGEST)]) for start, end in chunks
+    ]
     place = np.searchsorted(chunk_starts, starts, "right") - 1
     inside = np.where(gap == 0, np.minimum(starts - chunk_starts[place], _LONGEST), _LONGEST + 1)
     around = [OUT, *shapes, OUT]
@@ -239,7 +241,11 @@ def columns(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) -> 
         last = firsts[of_line[colon] + 1] if of_line[colon] + 1 < len(firsts) else count
         label[colon + 1 : last] = at[colon - 1] if colon else len(words)
 
-    names = {words[at[i]].folded for i, saying in enumerate(told) if saying[2:5] in ("Nom", "Pre") and len(tokens[i].text) > 2}
+    names = {
+        words[at[i]].folded
+        for i, saying in enumerate(told)
+        if saying[2:5] in ("Nom", "Pre") and len(tokens[i].text) > 2
+    }
     lowers = {form for form, entry in zip(numbers, words, strict=True) if entry.lower}
     folded = [entry.folded for entry in words]
     named = np.array([entry in names for entry in folded], np.intp)[at]
@@ -290,7 +296,8 @@ def features(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) ->
         read = [(seen.by_name[column], step) for column, step in parts]
         for i, row in enumerate(rows):
             values = [
-                column.values[column.at[i + step]] if 0 <= i + step < len(rows) else OUT for column, step in read
+                column.values[column.at[i + step]] if 0 <= i + step < len(rows) else OUT
+                for column, step in read
             ]
             if None not in values:
                 row.append(f"{name}={' '.join(map(str, values))}")

@@ -50,7 +50,7 @@ _ANY_LABEL = re.compile(
     re.I,
 )
 _VALUE = re.compile(
-    r"\d{2} \d \d{5} \d(?!\w)|(?:\d{3} ){3}\d{5}(?!\w)|[A-Z]?\d{4} \d\d \d{6}(?: [\dA-Z])?(?!\w)|\d{6} \d{3} \d\d(?!\w)|\d{2} \d{5}(?!\w)|\d{1,4}(?: \d{2,4}){1,6}(?: \d)?(?![\w/.,-])|[A-Z]{2,5} \d{2,6}(?: \d{1,6}){1,4}(?![\w/.,-])|[A-Z]{1,4} \d{4,12}(?!\w)|[A-Za-z]{0,8}\d[A-Za-z\d]{0,24}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){0,8}|[A-Za-z]{1,10}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){1,8}"
+    r"\d{2} \d \d{5} \d(?!\w)|(?:\d{3} ){3}\d{5}(?!\w)|[A-Z]?\d{4} \d\d \d{6}(?: [\dA-Z])?(?!\w)|\d{6} \d{3} \d\d(?!\w)|\d{2} \d{5}(?!\w)|\d{1,4}(?: \d{2,4}){1,6}(?: \d)?(?![\w/-]|[.,]\d)|[A-Z]{2,5} \d{2,6}(?: \d{1,6}){1,4}(?![\w/-]|[.,]\d)|[A-Z]{1,4} \d{4,12}(?!\w)|[A-Za-z]{0,8}\d[A-Za-z\d]{0,24}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){0,8}|[A-Za-z]{1,10}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){1,8}"
 )
 _NOT_AN_IDENTIFIER = re.compile(
     r"\b(?:chambre|chb|lit|salle|porte|box|[ée]tage|page|coffre|version|semaine|jour|cycle|cure|grade|stade|type|appt?|appartement|dose|quart|vertèbre|dent|doigt|orteil|article|loi|décret|figure|tableau|taille|sonde|secteur|CIM(?:-10)?|CCAM|GHM|diagnostic|acte|ADICAP|lettre|cas|niveau|score|essai)\s?(?:[nN][°ºo])?[\s:.]*$"
@@ -89,6 +89,10 @@ _PHONE = re.compile(
 )
 _DIGIT_WORD = r"(?:z[ée]ro|un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingt|trente|quarante|cinquante|soixante|quatre[ -]vingts?|et)"
 _SPOKEN_PHONE = re.compile(rf"(?<!\w)z[ée]ro {_DIGIT_WORD}(?:[ -]{_DIGIT_WORD}(?!\w)){{4,14}}", re.I)
+_SIGN = re.compile("@")
+_LOCAL_PART = 130
+"""Characters looked at before the sign of an address."""
+_SPELLED_SIGN = re.compile(r"[\[({] ?(?:at|a|AT|A) ?[\])}]|arobase|AROBASE|Arobase")
 _AT_SIGN = re.compile(r"(?i) ?(?:@|[\[({] ?(?:at|a|arobase|chez) ?[\])}]|(?<=\w) arobase ) ?")
 _BEFORE_SIGN = re.compile(r"[\w+-]{1,40}(?:(?: ?\. ?| point )[\w+-]{1,40}){0,3}$")
 _AFTER_SIGN = re.compile(
@@ -179,6 +183,8 @@ _LABEL_OPENINGS = openings(
     "sir car exa pre lot ser blo lam ech inc cas fac ord adh dec fei cpa cgr cul pro pac sti bio poc boi arc cla tic iba com eti mrn nis bsn pes nhs cha fil rec all agd tit pre suj ran vis gap reg sam spe"
 )
 _LOGIN_OPENINGS = openings("edi imp val sai sig cre mod ext gen con log uti use ope sky ide com")
+_PLATE_OPENINGS = openings("pla imm veh voi cam sco mot")
+_PASSWORD_OPENINGS = openings("mot mdp pas pwd")
 _HOME_OPENINGS = openings("adr dom dem hab res log heb vit sej")
 _PHONE_OPENINGS = openings("tel fax por pos bip dec sta gsm mob sec app joi ast lig num t")
 
@@ -225,8 +231,8 @@ def find_identifiers(text: str) -> Iterator[Finding]:
         yield _code(*match.span(1), "AUTRE", "PersonnelSante", 0.8, "user name")
     for match in _PLATE.finditer(text):
         yield _code(*match.span(), "AUTRE", "Patient", 0.86, "plate or account")
-    for pattern in (_OLD_PLATE, _PASSWORD):
-        for match in pattern.finditer(text):
+    for pattern, opening in ((_OLD_PLATE, _PLATE_OPENINGS), (_PASSWORD, _PASSWORD_OPENINGS)):
+        for match in matches(pattern, text, opening):
             yield _code(*match.span(1), "AUTRE", "Patient", 0.9, "plate or password")
     for match in _HANDLE.finditer(text) if "@" in text else ():
         yield _code(*match.span(), "AUTRE", "Patient", 0.9, "name on a network")
@@ -278,9 +284,14 @@ def _code(start: int, end: int, kind: str, role: str, score: float, rule: str) -
 
 def find_contacts(text: str) -> Iterator[Finding]:
     """Propose phones, e-mail addresses and web addresses."""
-    for match in _EMAIL.finditer(text) if "@" in text else ():
-        yield Finding(*match.span(), Categorie.EMAIL, 0.99, "e-mail")
-    for match in _AT_SIGN.finditer(text):
+    end = 0
+    for sign in _SIGN.finditer(text):
+        if sign.start() >= end and (
+            match := _EMAIL.search(text, max(end, sign.start() - _LOCAL_PART), sign.end() + 400)
+        ):
+            end = match.end()
+            yield Finding(*match.span(), Categorie.EMAIL, 0.99, "e-mail")
+    for match in _AT_SIGN.finditer(text) if "@" in text or _SPELLED_SIGN.search(text) else ():
         before = _BEFORE_SIGN.search(text[max(0, match.start() - _SPELLED_EMAIL) : match.start()])
         after = _AFTER_SIGN.match(text, match.end())
         if before and after:

@@ -18,7 +18,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from partages.usecases.pseudonymise.features import FIXED, NEIGHBOURS, OUT, TEMPLATES, Columns, Token, Word, columns, tokenise
+from partages.usecases.pseudonymise.features import (
+    FIXED,
+    NEIGHBOURS,
+    OUT,
+    TEMPLATES,
+    Columns,
+    Token,
+    Word,
+    columns,
+    tokenise,
+)
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.gazetteers import DATA
 from partages.usecases.pseudonymise.schema import Categorie
@@ -113,7 +123,9 @@ class SpanModel:
                 together |= rows
             else:
                 table = {number % _MOST: row for number, row in rows.items()}
-                self._singles.append((*parts[0], np.array([table.get(n, 0) for n in range(max(table, default=0) + 1)])))
+                self._singles.append(
+                    (*parts[0], np.array([table.get(n, 0) for n in range(max(table, default=0) + 1)]))
+                )
         known = sorted(together)
         self._known = np.array([*known, _LAST], np.int64)
         self._known_rows = np.array([*(together[number] for number in known), 0], np.intp)
