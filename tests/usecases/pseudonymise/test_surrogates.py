@@ -117,9 +117,9 @@ def test_one_patient_is_the_same_in_all_documents_and_only_there() -> None:
 
 
 def test_numbers_are_valid_and_nobodys() -> None:
-    nir, short, corsican, rpps, finess, phone, mobile, abroad, ipp, spaced = quotes(
+    nir, short, corsican, keyed, rpps, finess, phone, mobile, abroad, ipp, spaced = quotes(
         "<CodeIdentifiant CodeType=NIR>2 51 02 99 123 456 42</CodeIdentifiant> <CodeIdentifiant>2510299123456</CodeIdentifiant> "
-        "<CodeIdentifiant>1 70 05 2A 004 001 21</CodeIdentifiant> "
+        "<CodeIdentifiant>1 70 05 2A 004 001 21</CodeIdentifiant> <CodeIdentifiant>2 51 02 99 123 456 clé 42</CodeIdentifiant> "
         "<CodeIdentifiant CodeType=RPPS>10003456784</CodeIdentifiant> <CodeIdentifiant CodeType=FINESS>750100018</CodeIdentifiant> "
         "<NumeroTelephone>03.88.12.34.56</NumeroTelephone> <NumeroTelephone>07 12 34 56 78</NumeroTelephone> "
         "<NumeroTelephone>+33 6 12 34 56 78</NumeroTelephone> "
@@ -130,6 +130,7 @@ def test_numbers_are_valid_and_nobodys() -> None:
         assert int(digits[3:5]) in range(13, 20)
         assert int(digits[13:]) == nir_key(digits[:13])
     assert re.fullmatch(r"\d \d\d \d\d \d\d \d{3} \d{3} \d\d", nir)
+    assert keyed.replace("clé ", "") == nir
     assert int(short[3:5]) in range(13, 20)
     assert luhn(rpps)
     assert luhn(finess)

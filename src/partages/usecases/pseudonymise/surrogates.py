@@ -343,7 +343,7 @@ class Surrogates:
     def _code(self, span: Span, value: str) -> str:
         """The same shape; identities are letters and digits alone, so that separators do not count."""
         value = _as_digits(value)
-        canonical = re.sub(r"[\W_]+", "", value).upper()
+        canonical = re.sub(r"[\W_]+", "", _KEY_WORD.sub(" ", value)).upper()
         if re.fullmatch(r"(?:19|20)\d{6}(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?", value):  # an HL7 time stamp
             moved = shift(value[:8], self._days, self._year)
             if moved:
@@ -358,8 +358,10 @@ class Surrogates:
             self._banned.add(fold(drawn))
             self._drawn[identity] = drawn
         left = iter(self._drawn[identity])
+        kept = {at for match in _KEY_WORD.finditer(value) for at in range(*match.span())}
         return "".join(
-            _cased(next(left, "0"), character) if character.isalnum() else character for character in value
+            _cased(next(left, "0"), character) if character.isalnum() and at not in kept else character
+            for at, character in enumerate(value)
         )
 
     def _postal_code(self, index: int, value: str) -> str:
@@ -388,6 +390,10 @@ def _month_of(date: str) -> str:
     """What follows the day in a date; empty where no day stands first."""
     rest = re.sub(r"^\d{1,2}(?:er)?(?=\D)", "", date)
     return rest if rest != date else ""
+
+
+_KEY_WORD = re.compile(r"(?i)(?<![^\W_])cl[ée](?![^\W_])")
+"""What some write before the key of a NIR."""
 
 
 def _digits(text: str) -> str:
