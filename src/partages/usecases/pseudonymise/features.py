@@ -135,34 +135,34 @@ def word(text: str) -> Word:
 
 NEIGHBOURS = 3
 """Tokens read on each side."""
-OUT = "<>"
+OUT = "^"
 """Value of a column before the first token and after the last."""
 TEMPLATES: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] = (
-    ("g", (("gap", 0),)),
-    ("i", (("position", 0), ("first", 0))),
-    ("is", (("position", 0), ("form", 0), ("caps", 0))),
-    ("c", (("chunk", 0),)),
-    ("cp", (("chunk before", 0),)),
-    ("cn", (("chunk after", 0),)),
-    ("cc", (("chunk", 0), ("inside", 0))),
-    ("hd", (("head", 0),)),
-    ("lb", (("label", 0),)),
-    ("lbp", (("label", 0), ("far", 0))),
-    ("r", (("told", 0),)),
-    ("rl", (("told", 0), ("look", 0))),
+    ("g={}", (("gap", 0),)),
+    ("i={}|{}", (("position", 0), ("first", 0))),
+    ("is={}|{}|{}", (("position", 0), ("form", 0), ("caps", 0))),
+    ("c={}", (("chunk", 0),)),
+    ("cp={}", (("chunk before", 0),)),
+    ("cn={}", (("chunk after", 0),)),
+    ("cc={}|{}", (("chunk", 0), ("inside", 0))),
+    ("hd={}", (("head", 0),)),
+    ("lb={}", (("label", 0),)),
+    ("lbp={}|{}", (("label", 0), ("far", 0))),
+    ("r={}", (("told", 0),)),
+    ("rl={}|{}", (("told", 0), ("look", 0))),
     ("nm", (("named", 0),)),
-    ("nml", (("named", 0), ("look", 0))),
+    ("nm={}", (("named look", 0),)),
     ("low", (("low", 0),)),
-    *((f"w{step}", (("folded", step),)) for step in (-3, -2, -1, 1, 2, 3)),
-    *((f"s{step}", (("look", step),)) for step in (-2, -1, 1, 2)),
-    *((f"r{step}", (("told", step),)) for step in (-2, -1, 1, 2)),
-    ("ww", (("folded", -2), ("folded", -1))),
-    ("wk", (("folded", -2), ("folded", -1), ("form", 0))),
-    ("wx", (("folded", -1), ("folded", 1))),
-    ("ss", (("form", -1), ("form", 0), ("form", 1))),
-    ("kk", (("kind", -1), ("kind", 0), ("kind", 1))),
+    *((f"w{step}={{}}", (("folded", step),)) for step in (-3, -2, -1, 1, 2, 3)),
+    *((f"s{step}={{}}", (("look", step),)) for step in (-2, -1, 1, 2)),
+    *((f"r{step}={{}}", (("told", step),)) for step in (-2, -1, 1, 2)),
+    ("ww={} {}", (("folded", -2), ("folded", -1))),
+    ("wk={} {}|{}", (("folded", -2), ("folded", -1), ("form", 0))),
+    ("wx={}|{}", (("folded", -1), ("folded", 1))),
+    ("ss={}|{}|{}", (("form", -1), ("form", 0), ("form", 1))),
+    ("kk={}|{}|{}", (("kind", -1), ("kind", 0), ("kind", 1))),
 )
-"""Features of a token that depend on others: a name, then columns and the distance of the token each is read at."""
+"""Features of a token that depend on others: how each is written, then columns and the distance of the token each is read at."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class Columns:
 
 _GAPS = [f"{gap}|{after}" for gap in ("", "n", "s", "S") for after in ("", "n", "s", "S")]
 _POSITIONS = [str(position) for position in range(_LONGEST + 1)]
-_FLAG: tuple[str | None, ...] = (None, "1")
+_FLAG: tuple[str | None, ...] = (None, "")
 FIXED: dict[str, Sequence[str | None]] = {
     "gap": _GAPS,
     "position": [*_POSITIONS, None],
@@ -249,13 +249,15 @@ def columns(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) -> 
     lowers = {form for form, entry in zip(numbers, words, strict=True) if entry.lower}
     folded = [entry.folded for entry in words]
     named = np.array([entry in names for entry in folded], np.intp)[at]
+    look = [entry.look for entry in words]
     low = np.array([entry.small in lowers for entry in words], np.intp)[at]
     few = np.minimum(position, 3)
     by_name = {
         "folded": Column(folded, at),
         "form": Column([entry.form for entry in words], at),
         "kind": Column([entry.kind for entry in words], at),
-        "look": Column([entry.look for entry in words], at),
+        "look": Column(look, at),
+        "named look": Column([*look, None], np.where(named, at, len(words))),
         "gap": Column(_GAPS, 4 * gap + after),
         "position": Column(FIXED["position"], few),
         "first": Column([first for first, _ in seen], of_line),
@@ -292,7 +294,7 @@ def features(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) ->
         return []
     seen = columns(text, tokens, findings)
     rows = [list(seen.words[number].own) for number in seen.at]
-    for name, parts in TEMPLATES:
+    for written, parts in TEMPLATES:
         read = [(seen.by_name[column], step) for column, step in parts]
         for i, row in enumerate(rows):
             values = [
@@ -300,7 +302,7 @@ def features(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) ->
                 for column, step in read
             ]
             if None not in values:
-                row.append(f"{name}={' '.join(map(str, values))}")
+                row.append(written.format(*values))
     return rows
 
 

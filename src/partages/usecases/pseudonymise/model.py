@@ -6,6 +6,7 @@ findings of the rules included, and gives each token the probability of each cat
 """
 
 import lzma
+import re
 import struct
 import tempfile
 from bisect import bisect_left, bisect_right
@@ -105,17 +106,21 @@ class SpanModel:
     def _read_templates(self, attributes: dict[str, int]) -> None:
         """Number the values of each column from 1, and find the row of weights of each value, or of values together."""
         together: dict[int, int] = {}
-        by_name: dict[str, list[tuple[list[str], int]]] = {}
+        by_name: dict[str, list[tuple[str, int]]] = {}
         for attribute, row in attributes.items():
-            name, _, rest = attribute.partition("=")
-            by_name.setdefault(name, []).append((rest.split(" "), row))
-        for name, parts in TEMPLATES:
+            by_name.setdefault(attribute.partition("=")[0], []).append((attribute, row))
+        for written, parts in TEMPLATES:
             codes = [self._codes[_KINDS.get(column, column)] for column, _ in parts]
+            pattern = re.compile(
+                re.escape(written)
+                .replace(r"\{\}", "{}")
+                .format(*(_VALUES.get(column, "([^|]*)") for column, _ in parts))
+            )
             rows = {}
-            for values, row in by_name.get(name, ()):
-                if len(values) == len(parts):
+            for attribute, row in by_name.get(written.partition("=")[0], ()):
+                if match := pattern.fullmatch(attribute):
                     number = len(self._several)
-                    for value, numbers in zip(values, codes, strict=True):
+                    for value, numbers in zip(match.groups() or ("",), codes, strict=True):
                         number = number * _MOST + numbers.setdefault(value, len(numbers) + 1)
                     rows[number] = row
             if len(parts) > 1:
@@ -219,9 +224,15 @@ class _Known(NamedTuple):
 
 _COLUMNS = {column for _, parts in TEMPLATES for column, _ in parts}
 _KINDS = {
-    "head": "folded", "label": "folded", "chunk before": "around", "chunk after": "around", "far": "position", "inside": "position",
+    "head": "folded", "label": "folded", "chunk before": "around", "chunk after": "around", "named look": "look", "far": "position", "inside": "position",
 }  # fmt: skip
 """Columns that hold the same values as another."""
+_MARK = r"(\||[^|]*)"  # a bar is a token too
+_VALUES = {
+    "folded": r"(\||[^| ]*)", "head": "(.*)", "label": _MARK, "form": _MARK, "look": "(.*)", "named look": "(.*)",
+    "chunk": "(.*)", "chunk before": "(.*)", "chunk after": "(.*)", "gap": "(.*)",
+}  # fmt: skip
+"""How the values of a column are written, as a pattern; the others hold no bar."""
 _OF_WORDS = ("folded", "form", "kind", "look")
 _OUTSIDE_WORD = _NO_WORD = [0, 0, 0, 0]
 _MOST = 1 << 18
