@@ -285,3 +285,19 @@ def test_the_same_paragraphs_in_another_order_are_a_near_duplicate() -> None:
     assert duplicates.near(*words) >= duplicates.MOVED
     other = " ".join([*reversed(paragraphs[:2]), document(77)])  # half of it is its own
     assert duplicates.near(words[0], numbers(split(other)).astype(np.uint32)) == 0
+
+
+def test_a_record_pasted_into_a_lecture_is_read_whole_and_authors_stay() -> None:
+    record = "Nom : FAUVELIN Jeanne\nvue le 03/04/2021 par le Dr Maretheux à l'hôpital de Trifouillac\nTél : 06 11 22 33 44"
+    masked, counted = mask("a", f"{SENTENCES[0]}\n{record}\n{SENTENCES[1]}", "lecture")
+    assert not any(one in masked for one in ("FAUVELIN", "Maretheux", "03/04/2021", "06 11 22 33 44"))
+    assert SENTENCES[0] in masked
+    assert SENTENCES[1] in masked
+    assert counted["Nom"] >= 2
+    for kept in (
+        "Cours du Dr Maretheux, hôpital de Trifouillac.",
+        "La triade décrite par le Dr Maretheux est rare.",
+    ):
+        assert mask("a", kept, "lecture")[0] == kept
+    seen = "La patiente est adressée par le Dr Maretheux pour une toux."
+    assert "Maretheux" not in mask("a", seen, "lecture")[0]

@@ -7,9 +7,9 @@ nobody: there the pseudonymiser, run everywhere, would take the name of a drug o
   family situations and dates without a day;
 - other kinds: cues are looked for (an e-mail, a phone, a label such as ``Nom :`` or ``né le``, a title before a name),
   the engine reads the passage around each, and what it finds near a cue is masked, then wherever else the same surname
-  stands in the document;
+  stands in the document; where a cue that names a patient stands beside another one, the lines around are of a record, and all is masked;
 - names that no cue announces stay: authors cited, credits that a licence asks to keep, eponyms, historical figures. A
-  medical title (Dr, Pr) is a cue only beside another one. In ``ENCYCLOPEDIC`` kinds, neither is a civil title (M., Mme)
+  medical title (Dr, Pr) is a cue only beside another one, or (Dr) near a day in figures or words of a patient being seen. In ``ENCYCLOPEDIC`` kinds, neither is a civil title (M., Mme)
   unless the passage speaks of a patient.
 
 Names and dates become surrogates, consistent within the document; what reaches a person (e-mail, phone, address,
@@ -101,10 +101,21 @@ _CIVIL = (
         re.compile(r"\w"),
     ),
 )
+_DOCTOR = (
+    (
+        ("Dr", "dr ", "DR", "octeur ", "OCTEUR "),
+        re.compile(r"[Dd](?:r\.?|R\.?|octeur|OCTEUR) (?=[A-ZÀ-Þ][\w'’-])"),
+        re.compile(r"\w"),
+    ),
+)
+_DAY = re.compile(r"(?<![\d/.-])\d{1,2}([/.-])(?:0?[1-9]|1[0-2])\1(?:19|20)?\d\d(?![\d/.-])")
 _STAFF = re.compile(r"\b(?:Dr|DR|Pr|PR|Docteur|Professeur|docteur|professeur)\.? $")
 _CARE = re.compile(
     r"\bpatiente?\b|\bhospitalis|\bconsult|\bâgée? de\b|\bopérée?\b|\badmise?\b|\badressée?\b|\bans\b",
     re.IGNORECASE,
+)
+_SEEN = re.compile(
+    r"\bpatiente? (?!qui|dont|est|doit|peut)|\bhospitalisée?\b|\badressée? (?:par|au|à)\b|\b(?:ce|cette) (?:jour|patient)"
 )
 _ROLE = re.compile(r"^(?:Samu|Monde|Ministre|Président|Directeur|Maire|Recteur|Juge|Patient)", re.IGNORECASE)
 
@@ -122,11 +133,21 @@ def mask(identifier: str, text: str, kind: str) -> tuple[str, Counter[str]]:
     cues = _cues(text, kind)
     if not cues:
         return text, Counter()
-    spans: list[Span] = []
+    records = _records(text, cues)
+    spans = [
+        span for start, end in records for span in _detect(text[start:end], start) if span.label in EVERYTHING
+    ]
     for start, end in _passages(text, cues):
+        if any(first <= start and end <= last for first, last in records):
+            continue
         inside = [cue for cue in cues if start <= cue[0] < end]
         about = any(strong for _, _, strong in inside)
-        spans += [span for span in _detect(text[start:end], start) if _announced(text, span, inside, about)]
+        spans += [
+            span
+            for span in _detect(text[start:end], start)
+            if _announced(text, span, inside, about)
+            and not any(first < span.end and span.start < last for first, last in records)
+        ]
     return _masked(identifier, text, _everywhere(text, spans))
 
 
@@ -147,6 +168,11 @@ def _cues(text: str, kind: str) -> list[Cue]:
         for start, end in _found(text, _CIVIL)
         if kind not in ENCYCLOPEDIC or _CARE.search(text, max(0, start - 100), end + 100)
     ]
+    found += [
+        (start, end, True)
+        for start, end in _found(text, _DOCTOR)
+        if any(sign.search(text, max(0, start - 100), end + 100) for sign in (_DAY, _SEEN))
+    ]
     return sorted(found)
 
 
@@ -164,6 +190,26 @@ def _found(
             else:
                 yield start, end
                 at = end
+
+
+def _records(text: str, cues: list[Cue]) -> list[tuple[int, int]]:
+    """Stretches that are of a patient's record: a cue that names one, and another cue near it; disjoint, in order, whole lines."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(_found(text, _PATIENTS)):
+        beside = [
+            (a, b) for a, b, _ in cues if (b <= start or a >= end) and start - REACH <= a and b <= end + REACH
+        ]
+        if not beside:
+            continue
+        first, last = min(start, *(a for a, _ in beside)), max(end, *(b for _, b in beside))
+        first = text.rfind("\n", 0, max(0, first - REACH)) + 1
+        last = text.find("\n", min(len(text), last + REACH))
+        last = len(text) if last < 0 else last
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
+        else:
+            merged.append((first, last))
+    return merged
 
 
 def _passages(text: str, cues: list[Cue]) -> list[tuple[int, int]]:
