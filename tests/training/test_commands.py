@@ -95,8 +95,6 @@ def test_answers_are_learnt(base: Path, tmp_path: Path) -> None:
         "--data",
         examples,
         "--plain",
-        "--length",
-        64,
         "--steps",
         20,
         "--rate",

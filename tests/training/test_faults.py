@@ -105,6 +105,8 @@ def test_an_empty_or_tiny_corpus_is_said(tiny: Weights, tmp_path: Path, text: st
         ({"type": "object", "required": ["sein"]}, {"site": "sein"}, "ne suit pas"),
         ({"type": "object"}, "texte", "pas du JSON"),
         ("object", {}, "schéma JSON valable"),
+        ({"$ref": "#/nowhere"}, {}, "ne contient pas"),
+        ({"$ref": "http://127.0.0.1:9/schema"}, {}, "ne contient pas"),
     ],
 )
 def test_a_wrong_schema_is_said(
@@ -224,3 +226,56 @@ def test_all_steps_in_a_row_within_a_time(tiny: Weights, tmp_path: Path) -> None
     assert (tmp_path / "out" / "pretrain" / "manifest.json").stat().st_mtime == before, (
         "what is done is not done again"
     )
+
+
+def test_nothing_of_the_user_is_erased_by_a_result(tiny: Weights, tmp_path: Path, folder: Path) -> None:
+    write_weights(tmp_path / "base.gguf", tiny)
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "a.txt").write_text("".join(f"le patient {n} a la toux\n" for n in range(300)))
+    data, out = tmp_path / "data", tmp_path / "run"
+    base = ("--base", tmp_path / "base.gguf")
+    run("prepare", *base, "--input", notes, "--lines", "--length", 32, "--output", data)
+    run("pretrain", *base, "--data", data, "--steps", 1, "--output", out)
+    with pytest.raises(UsageError, match="serait effacé"):
+        run("export", *base, "--run", out, "--kind", "safetensors", "--output", notes)
+    assert (notes / "a.txt").exists()
+    with pytest.raises(UsageError, match="est un dossier"):
+        run("export", *base, "--run", out, "--kind", "q8_0", "--output", notes)
+    with pytest.raises(UsageError, match="est un dossier"):
+        run("trim", *base, "--input", notes, "--output", notes)
+    file = notes / "a.txt"
+    with pytest.raises(UsageError, match="est un fichier"):
+        run("export", *base, "--run", out, "--kind", "safetensors", "--output", file)
+    for place in (file, file / "run"):
+        with pytest.raises(UsageError, match="est un fichier"):
+            run("pretrain", *base, "--data", data, "--steps", 1, "--output", place)
+    for _ in range(2):  # in place of itself
+        run("export", *base, "--run", out, "--kind", "safetensors", "--output", tmp_path / "model")
+    (tmp_path / "merge").mkdir()
+    told = {"step": "merge", "run": "run", "method": "linear", "weight": 0.5, "base": {"sha256": "0"}}
+    (tmp_path / "merge" / "manifest.json").write_text(json.dumps(told))
+    with pytest.raises(UsageError, match="autre entraînement"):
+        run(
+            "export", *base, "--run", out, "--kind", "adapter", "--merge", tmp_path / "merge", "--output", tmp_path / "a.gguf"
+        )  # fmt: skip
+
+
+def test_a_gguf_of_another_version_and_a_base_that_is_not_there_are_said(
+    tiny: Weights, tmp_path: Path
+) -> None:
+    path = tmp_path / "base.gguf"
+    with pytest.raises(UsageError, match="n'existe pas"):
+        read_base(path)
+    write_weights(path, tiny)
+    content = bytearray(path.read_bytes())
+    for version, told in ((2, "version 2"), (4, "version 4"), (3 << 24, "gros-boutiste")):
+        content[4:8] = version.to_bytes(4, "little")
+        path.write_bytes(content)
+        with pytest.raises(UsageError, match=told):
+            read_base(path)
+    content[4:8] = (3).to_bytes(4, "little")
+    for size in (6, 200, len(content) // 2):
+        path.write_bytes(content[:size])
+        with pytest.raises(UsageError, match="coupé"):
+            read_base(path)

@@ -201,7 +201,7 @@ def test_a_folder_is_trimmed(kind: str, tmp_path: Path) -> None:
     assert read_base(tmp_path / "command").network()
     with pytest.raises(UsageError, match="dossier"):
         run("trim", "--base", folder, "--input", texts, "--output", tmp_path / "x.gguf")
-    with pytest.raises(UsageError, match="pas un modèle"):
+    with pytest.raises(UsageError, match="serait effacé"):
         run("trim", "--base", folder, "--input", texts, "--output", texts)
     assert (texts / "a.txt").exists()
 

@@ -40,6 +40,8 @@ PLAIN = (
     "{% else %}\n\n{% endif %}{% endfor %}"
 )
 """For a base that was never taught to converse: paragraphs."""
+VERSION = 3
+"""Of GGUF."""
 _ASKED, _ORDERED, _ANSWERED = "\ue000q\ue001", "\ue000s\ue001", "\ue000a\ue001"
 
 
@@ -189,6 +191,10 @@ def read_base(path: Path | None, plain: bool = False) -> Base:
     Raises:
         UsageError: it cannot be read, or is of a kind that is not known.
     """
+    if path is not None and not path.exists():
+        raise UsageError(
+            f"« {path} » n'existe pas : donnez à --base un fichier GGUF, ou un dossier de transformers."
+        )
     base = _read_folder(path) if path and path.is_dir() else _read_gguf(path)
     if plain:
         base.template = PLAIN
@@ -203,10 +209,26 @@ def _read_gguf(path: Path | None) -> Base:
 
     name = path.stem if path else BASE_NAME
     path = path or base_path(Settings())
+    _check_version(path)
     weights = read_weights(path)
     if "tokenizer.ggml.token_type" not in weights.fields or "tokenizer.ggml.tokens" not in weights.fields:
         raise UsageError(f"« {path} » n'a pas de vocabulaire : ce n'est pas un modèle de langue entier.")
     return of_weights(weights, build_tokenizer(weights), path, name, sha256(path))
+
+
+def _check_version(path: Path) -> None:
+    """A GGUF file of another version is said as such (the format's first eight bytes)."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise UsageError(f"« {path} » ne peut pas être lu ({error.strerror}).") from None
+    if len(head) == 8 and head[:4] == b"GGUF" and (found := int.from_bytes(head[4:], "little")) != VERSION:
+        told = str(found) if found < 1000 else "gros-boutiste"
+        raise UsageError(
+            f"« {path} » est un GGUF de version {told}, seule la version {VERSION} se lit ici : reconvertissez le modèle avec un "
+            "llama.cpp récent."
+        )
 
 
 def of_weights(

@@ -1,5 +1,6 @@
 """``partages train ...``: each step takes what the one before left, and leaves a manifest."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -23,7 +24,27 @@ BASE = click.option(
     "--base", type=FILE,
     help="Modèle de départ : fichier GGUF, ou dossier de transformers (par défaut le modèle intégré).",
 )  # fmt: skip
-OUTPUT = click.option("--output", type=FILE, required=True, help="Dossier du résultat.")
+
+
+def _writable_folder(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """Said before anything is computed: the place of a result that cannot be a folder."""
+    if path is None:
+        return None
+    place = path.absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise UsageError(f"« {path} » doit être un dossier : « {place} » est un fichier.")
+    if not os.access(place, os.W_OK):
+        raise OutputError(
+            f"« {path} » ne peut pas être écrit : « {place} » ne vous est pas ouvert en écriture."
+        )
+    return path
+
+
+OUTPUT = click.option(
+    "--output", type=FILE, required=True, callback=_writable_folder, help="Dossier du résultat."
+)
 INPUT = click.option(
     "--input",
     "inputs",
@@ -83,7 +104,7 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--examples", type=FILE, help="Exemples de questions et réponses, appris après les textes.")
 @LINES
 @SEED
-@click.option("--output", type=FILE, help="Dossier du résultat.")
+@click.option("--output", type=FILE, callback=_writable_folder, help="Dossier du résultat.")
 @click.pass_context
 def train(
     context: click.Context, hours: float | None, base: Path | None, inputs: tuple[str, ...], general: tuple[str, ...],
@@ -125,6 +146,7 @@ def trim_command(base: Path | None, inputs: tuple[str, ...], lines: bool, size: 
     """Write the same model with part of its vocabulary."""
     from partages.models.gguf_file import with_vocabulary, write_weights
     from partages.training.base import read_base
+    from partages.training.export import check_replaceable
     from partages.training.rows import documents
     from partages.training.vocabulary import count_tokens, kept_tokens
 
@@ -137,14 +159,10 @@ def trim_command(base: Path | None, inputs: tuple[str, ...], lines: bool, size: 
         raise UsageError(
             "Une base qui est un dossier se réduit en un dossier : donnez un nom sans .gguf à --output."
         )
-    if (
-        output.is_dir()
-        and not (output / "config.json").is_file()
-        and (start.weights or any(output.iterdir()))
-    ):
-        raise UsageError(
-            f"« {output} » est un dossier qui n'est pas un modèle : choisissez un autre --output."
-        )
+    if start.weights is None:
+        check_replaceable(output)
+    elif output.is_dir():
+        raise UsageError(f"« {output} » est un dossier : donnez à --output un nom de fichier GGUF.")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         if start.weights is None:
@@ -175,7 +193,9 @@ def trim_command(base: Path | None, inputs: tuple[str, ...], lines: bool, size: 
     "--tokens", type=click.IntRange(1), default=1_000_000, show_default=True, help="Budget d'apprentissage."
 )
 @click.option(
-    "--length", type=click.IntRange(16), default=512, show_default=True, help="Longueur d'une rangée."
+    "--length",
+    type=click.IntRange(16),
+    help="Longueur d'une rangée (par défaut 512, ou ce que la base lit si c'est moins).",
 )
 @SEED
 @OUTPUT
@@ -184,7 +204,7 @@ def prepare_command(
     inputs: tuple[str, ...],
     lines: bool,
     tokens: int,
-    length: int,
+    length: int | None,
     seed: int,
     output: Path,
 ) -> None:
@@ -199,7 +219,7 @@ def prepare_command(
         model.tokenizer,
         start=model.start,
         end=model.end if model.masked else None,
-        length=length,
+        length=min(512, model.context) if length is None else length,
         budget=tokens,
         seed=seed,
         output=output,
@@ -252,13 +272,15 @@ def pretrain_command(base: Path | None, data: Path, output: Path, **chosen: Any)
     help="Fichier JSON par lignes : prompt, answer, et s'il le faut system, schema, task.",
 )  # fmt: skip
 @click.option(
-    "--length", type=click.IntRange(16), default=1024, show_default=True, help="Longueur d'une rangée."
+    "--length",
+    type=click.IntRange(16),
+    help="Longueur d'une rangée (par défaut 1024, ou ce que la base lit si c'est moins).",
 )
 @PLAIN
 @_run_options
 @OUTPUT
 def instruct_command(
-    base: Path | None, data: Path, length: int, plain: bool, output: Path, **chosen: Any
+    base: Path | None, data: Path, length: int | None, plain: bool, output: Path, **chosen: Any
 ) -> None:
     """Train on questions with their answers."""
     since = time.time()
@@ -272,6 +294,7 @@ def instruct_command(
     if model.masked:
         raise UsageError("Un modèle masqué ne répond pas à des questions : seul « pretrain » l'entraîne.")
     examples = list(read_examples(data))
+    length = min(1024, model.context) if length is None else length
     rows, left_out = rows_of(examples, model, length, "train")
     if empty(rows):
         raise UsageError(
@@ -496,7 +519,13 @@ def audit_command(base: Path | None, run: Path, data: Path, output: Path, **chos
     help="Dossier de « audit » : ce que le modèle rend de ce qu'il a lu.",
 )
 @click.option("--name", required=True, help="Nom du modèle.")
-@click.option("--output", type=FILE, required=True, help="Dossier à publier ; la fiche y sera README.md.")
+@click.option(
+    "--output",
+    type=FILE,
+    required=True,
+    callback=_writable_folder,
+    help="Dossier à publier ; la fiche y sera README.md.",
+)
 @click.option("--repository", help="Dépôt où pousser le dossier (organisation/nom).")
 @click.option("--endpoint", help="Adresse du Hub, s'il n'est pas celui de Hugging Face.")
 @click.option("--private", is_flag=True, help="Dépôt privé.")

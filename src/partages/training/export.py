@@ -161,6 +161,21 @@ def _stored(values: np.ndarray[Any, Any], kind: int) -> Tensor:
     )
 
 
+def check_replaceable(folder: Path) -> None:
+    """A model may be written in place of another, never of a folder of something else.
+
+    Raises:
+        UsageError: there is a file of that name, or a folder that is neither empty nor a model.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"« {folder} » est un fichier : donnez à --output un nom de dossier.")
+    models = ("config.json", "adapter_config.json")
+    if folder.is_dir() and any(folder.iterdir()) and not any((folder / name).is_file() for name in models):
+        raise UsageError(
+            f"« {folder} » contient autre chose qu'un modèle, qui serait effacé : choisissez un autre --output."
+        )
+
+
 def write_folder(network: Any, base: Base, folder: Path) -> None:
     """A folder that ``transformers`` loads: weights, configuration, tokenizer, conversation template."""
     with quiet():

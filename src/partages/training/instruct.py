@@ -57,6 +57,8 @@ def read_examples(path: Path) -> Iterator[Example]:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     yield _example(line, f"« {path} », ligne {number}")
+    except FileNotFoundError:
+        raise UsageError(f"« {path} » n'existe pas.") from None
     except OSError as error:
         raise UsageError(f"« {path} » ne peut pas être lu ({error.strerror}).") from None
     except UnicodeDecodeError:
@@ -90,11 +92,18 @@ def _check_schema(schema: Any, answer: Any, where: str) -> None:
     """That the schema is one, and that the answer obeys it."""
     from jsonschema import SchemaError, ValidationError
     from jsonschema.validators import validator_for
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
     try:
         kind = validator_for(schema)
         kind.check_schema(schema)
-        kind(schema).validate(json.loads(answer) if isinstance(answer, str) else answer)
+        # an empty registry: what a schema refers to must be in it, nothing is fetched
+        kind(schema, registry=Registry()).validate(json.loads(answer) if isinstance(answer, str) else answer)
+    except Unresolvable:
+        raise UsageError(
+            f"{where} : « schema » renvoie ($ref) à ce qu'il ne contient pas ; rien n'est cherché ailleurs."
+        ) from None
     except (SchemaError, AttributeError, TypeError):
         raise UsageError(f"{where} : « schema » n'est pas un schéma JSON valable.") from None
     except ValueError:

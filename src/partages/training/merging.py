@@ -13,7 +13,15 @@ from torch import Tensor
 from partages.errors import UsageError
 from partages.models.gguf_file import write_weights
 from partages.training.base import Base
-from partages.training.export import adapter, as_gguf, plain, read_trained, trained_network, write_folder
+from partages.training.export import (
+    adapter,
+    as_gguf,
+    check_replaceable,
+    plain,
+    read_trained,
+    trained_network,
+    write_folder,
+)
 from partages.training.folder import described
 from partages.training.manifest import read_manifest
 from partages.training.measure import Bits, bits
@@ -123,9 +131,13 @@ def export(base: Base, run: Path, kind: str, merged: Path | None, scale: float, 
     Raises:
         UsageError: this base or run has no such form.
     """
+    if kind == "safetensors" or (kind == "adapter" and base.weights is None and output.suffix != ".gguf"):
+        check_replaceable(output)
+    elif output.is_dir():
+        raise UsageError(f"« {output} » est un dossier : donnez à --output un nom de fichier GGUF.")
     learnt = read_trained(run / "trained.pt")
     if kind == "adapter":
-        _export_adapter(base, learnt, merged, scale, output)
+        _export_adapter(base, learnt, run, merged, scale, output)
         return
     network = _final(base, learnt, run, merged, scale)
     if kind == "safetensors":
@@ -139,9 +151,11 @@ def export(base: Base, run: Path, kind: str, merged: Path | None, scale: float, 
         write_weights(output, as_gguf(base, network.state_dict(), kind))
 
 
-def _export_adapter(base: Base, learnt: Any, merged: Path | None, scale: float, output: Path) -> None:
+def _export_adapter(
+    base: Base, learnt: Any, run: Path, merged: Path | None, scale: float, output: Path
+) -> None:
     if merged is not None:
-        told = read_manifest(merged, "merge")
+        told = _merge_of(base, run, merged)
         if told["method"] not in ("base", "linear"):
             raise UsageError(
                 f"La fusion retenue ({told['method']}) ne tient pas dans un adaptateur : exportez le modèle entier (--kind q8_0)."
@@ -157,11 +171,18 @@ def _export_adapter(base: Base, learnt: Any, merged: Path | None, scale: float, 
     trained_network(base, learnt).save_pretrained(output)
 
 
+def _merge_of(base: Base, run: Path, merged: Path) -> dict[str, Any]:
+    """The manifest of a merge, which must be of this run."""
+    told = read_manifest(merged, "merge")
+    if told["run"] != run.name or told["base"]["sha256"] != base.sha256:
+        raise UsageError(f"« {merged} » est la fusion d'un autre entraînement que « {run} ».")
+    return told
+
+
 def _final(base: Base, learnt: Any, run: Path, merged: Path | None, scale: float) -> Any:
     network = plain(trained_network(base, learnt))
     if merged is not None:
-        if read_manifest(merged, "merge")["run"] != run.name:
-            raise UsageError(f"« {merged} » est la fusion d'un autre entraînement que « {run} ».")
+        _merge_of(base, run, merged)
         try:
             state = load_file(merged / MERGED)
         except (OSError, SafetensorError):
