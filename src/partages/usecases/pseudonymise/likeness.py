@@ -50,24 +50,26 @@ _INITIAL_BEFORE = re.compile(
     rf"(?<![\w.'-])(?:[{_U}](?:\.-?|-(?=[{_U}]\.)| ?\. ?)){{1,3}} ?$|(?<![\w.'-])(?:Ch|Fr|Ph|Th|Fl|Cl|Chr|Jn|Mt|Al|Et|ET|J-[A-Z]|JP|JM|JC|MC|PY|AM)\. ?$"
 )
 _GAP = re.compile(r" {1,4}|\^{1,2}|\t")
-_CUE = re.compile(
-    r"(?:(?<![\w-])(?:avec|par|chez|[Cc]h[eè]re?|[Cc]h[eè]rs|merci|bonjour(?: à)?|salut|slt|coucou|demander à|demande à|appel[ée]+(?: à)?|appeler|confi[ée]+ à|suivie?|prévenue?|pr[ée]venir|vu avec|vue par|voir avec|dixit|dit|signé|cosigné|pour|selon"
-    r"|avis|vue?|prévenue?|prévenir|réclame|demande|le petit|la petite|le jeune|la jeune|bébé|transmis à|remis à|adressé à|rappeler|contacter|joindre|relève de|relais|fait par|faite par|de la part d[e']|secr[ée]taire|élève|bisous|merci à|étudiante?|stagiaire|interne|externe|infirmi[èe]re?|inf|IDE|IADE|IBODE|IAO|AS|ASH|AP|SF|MAR|PH|CCA|ARM|TIM|OPJ|IDEC|kin[ée]|ergo(?:thérapeute)?|ortho(?:phoniste)?"
+_CUE = re.compile(  # without re.I, with which no alternative is told by its first letter: small letters are given
+    r"(?:(?<![\w-])(?:avec|par|chez|ch[eè]re?|ch[eè]rs|merci|bonjour(?: à)?|salut|slt|coucou|demander à|demande à|appel[ée]+(?: à)?|appeler|confi[ée]+ à|suivie?|prévenue?|pr[ée]venir|vu avec|vue par|voir avec|dixit|dit|signé|cosigné|pour|selon"
+    r"|avis|vue?|prévenue?|prévenir|réclame|demande|le petit|la petite|le jeune|la jeune|bébé|transmis à|remis à|adressé à|rappeler|contacter|joindre|relève de|relais|fait par|faite par|de la part d[e']|secr[ée]taire|élève|bisous|merci à|étudiante?|stagiaire|interne|externe|infirmi[èe]re?|inf|ide|iade|ibode|iao|as|ash|ap|sf|mar|ph|cca|arm|tim|opj|idec|kin[ée]|ergo(?:thérapeute)?|ortho(?:phoniste)?"
     r"|psychologue|psy|assistante sociale|di[ée]t(?:éticienne)?|aide-soignante?|aide|brancardier|ambulanci[eè]re?|technicienne?|tech\.?|manip(?:ulatrice|ulateur)?|puéricultrice|sage-femme|cadre|chef|collègue|confrère|ami|amie|amis|voisine?|compagnon|compagne|conjointe?|épou(?:x|se)|mari|femme"
     r"|fils|fille|fr[èe]re|s(?:œ|oe)ur|m[èe]re|p[èe]re|neveu|ni[èe]ce|cousine?|tante|oncle|beau-frère|belle-fille|gendre|petit-fils|petite-fille|grand-mère|grand-père|enfant|enfants|jumeaux|jumelles|bébé|nourrisson|tuteur|tutrice|prénomm[ée]e?|nomm[ée]e?|dénomm[ée]e?|surnomm[ée]e?|dite?|alias|se disant|né|née|ép\.?|épouse|veuve|vve|divorcée?|monsieur|madame|mademoiselle|maître|patiente?|enfant|petite?)"
     r"(?:,| :|:|\s=)?\s{1,3}(?:« ?)?)$"
     r"|(?:«\s?|= )$",
-    re.I,
 )
 _WEAK_CUE = re.compile(
     r"(?:par|pour|selon|dit|avis|vue?|demande|appel|suivi|AS|PH|AP|patiente?|petite?|chef|relais|« ?|= )\s*$"
 )
 _ROLE_LABEL = re.compile(
     r"(?:(?:m[ée]decins?|op[ée]rateurs?|op[ée]ratrices?|op\.|aides?|a\.|anesth(?:\.|[ée]sistes?|[ée]sie)?|panseuse|instrum(?:\.|entiste)?|r[ée]dact(?:eur|rice)|signataire|pr[ée]sents?|pr[ée]sentes|absente?s?|excus[ée]e?s?|participants?|staff|internes?|externes?|"
-    r"seniors?|photos?|biologistes?|pharmaciens?|pharmacien(?:ne)?s?|kin[ée]s?|IDE|AS|SF|MAR|psychologue|diététicienne|destinataires?|copies?|cc|à|de|correspondants?|présentation bibliographique|présentateur|chirurgiens?|assistants?|équipe|prescripteur|validé par|lu par|relu par|saisi par|"
-    r"receveur|receveuse|donneur|patiente?|résidente?|enfant|bébé|nom|pr[ée]noms?|identité|conjointe?|époux|épouse|famille|contact|appelante?|accompagnante?|tuteur|infectio|cardio|réf|référente?|secrétaire|secrétariat|interprète|m[èe]re|p[èe]re|nouveau-né|jumeau [12AB]|responsable|demandeur|répondeur|brancardier|opéré|opere|opérée|operee|famille d'accueil)\s?(?:\([^)\n]{0,20}\))?\s?[:=]\s{0,12}(?:[^:\n]{0,60}[,;/&+] ?|[^:\n]{0,60} et )?(?:(?:Dr|Pr|Mme|M\.)\s)?)$",
-    re.I,
+    r"seniors?|photos?|biologistes?|pharmaciens?|pharmacien(?:ne)?s?|kin[ée]s?|ide|as|sf|mar|psychologue|diététicienne|destinataires?|copies?|cc|à|de|correspondants?|présentation bibliographique|présentateur|chirurgiens?|assistants?|équipe|prescripteur|validé par|lu par|relu par|saisi par|"
+    r"receveur|receveuse|donneur|patiente?|résidente?|enfant|bébé|nom|pr[ée]noms?|identité|conjointe?|époux|épouse|famille|contact|appelante?|accompagnante?|tuteur|infectio|cardio|réf|référente?|secrétaire|secrétariat|interprète|m[èe]re|p[èe]re|nouveau-né|jumeau [12ab]|responsable|demandeur|répondeur|brancardier|opéré|opere|opérée|operee|famille d'accueil)\s?(?:\([^)\n]{0,20}\))?\s?[:=]\s{0,12}(?:[^:\n]{0,60}[,;/&+] ?|[^:\n]{0,60} et )?(?:(?:dr|pr|mme|m\.)\s)?)$",
 )
+_ROLE_TAIL = re.compile(
+    r"[:=]\s{0,12}(?:[^:\n]{0,60}[,;/&+] ?|[^:\n]{0,60} et )?(?:(?:dr|pr|mme|m\.)\s)?$"
+)
+"""How what ``_ROLE_LABEL`` finds must end; sooner seen."""
 _ROLE_AFTER = re.compile(
     r"\s?[,(\-–:]?\s?\(?(?:interne|externe|IDE\b|IDEC\b|AS\b|ASH\b|IADE|IBODE|SF\b|kin[ée]|infirmi|psycholog|assistante? social|diétét|ergoth|orthoph|secr[ée]taire|sage-femme|cadre|cardiolog|m[ée]d\.|m[ée]decin|neurolog|chirurg|radiolog|biolog|pharmac|PH\b|CCA\b|MCU|PU-?PH|"
     r"mari\b|épou|femme\b|fils\b|fille\b|fr[èe]re|s(?:œ|oe)ur|m[èe]re\b|p[èe]re\b|neveu|ni[èe]ce|voisine?|compagn|conjoint|ami\b|amie\b|tut(?:eur|rice)|sa fille|son fils|étudiant|stagiaire|FFI|DES\b|TIM\b|aide-soign|tech)",
@@ -284,9 +286,10 @@ def _context(text: str, run: _Run) -> float:
         return -2.5  # the label of a table: « Aide : »
     if _NOT_A_PERSON_AFTER.match(after):
         weight -= 1.5
-    if (":" in before or "=" in before) and _ROLE_LABEL.search(before):
+    small = before.lower()
+    if _ROLE_TAIL.search(small) and _ROLE_LABEL.search(small):
         weight += 1.4
-    elif _CUE.search(near):
+    elif _CUE.search(near.lower()):
         weight += 0.5 if _WEAK_CUE.search(near) else 1.2
     elif near.endswith("famille "):
         weight += 0.9

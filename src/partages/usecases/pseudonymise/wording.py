@@ -1,7 +1,7 @@
 """Which words a text has, and where: a costly pattern is left out where none of its words stands."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Set
 from functools import cache, lru_cache
 
 import ahocorasick
@@ -21,9 +21,17 @@ def _words(text: str) -> list[tuple[int, int, str]]:
 
 
 @lru_cache(maxsize=2)
-def words_of(text: str) -> frozenset[str]:
+def _places(text: str) -> dict[str, list[tuple[int, int]]]:
+    """Where each folded word begins and ends."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for start, end, word in _words(text):
+        found.setdefault(word, []).append((start, end))
+    return found
+
+
+def words_of(text: str) -> Set[str]:
     """Folded words of a text."""
-    return frozenset(word for _, _, word in _words(text))
+    return _places(text).keys()
 
 
 @lru_cache(maxsize=50_000)
@@ -70,8 +78,9 @@ def matches(pattern: re.Pattern[str], text: str, openings: frozenset[str]) -> It
 def around(pattern: re.Pattern[str], text: str, words: frozenset[str]) -> Iterator[re.Match[str]]:
     """As ``pattern.finditer(text)``, looked for within ``REACH`` characters of one of the words only."""
     at = stop = 0
-    for start, end, word in _words(text):
-        if word in words and start >= stop - REACH:
+    places = _places(text)
+    for start, end in sorted(place for word in words & places.keys() for place in places[word]):
+        if start >= stop - REACH:
             begin, stop = max(at, start - REACH), end + REACH
             for found in pattern.finditer(text, begin, stop):
                 yield found
