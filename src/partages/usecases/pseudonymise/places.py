@@ -107,7 +107,7 @@ _BELIEF_OPENINGS = openings("cro rel con cul pra")
 
 def find_hospitals(text: str) -> Iterator[Finding]:
     """Propose hospital names, without their head word nor the preposition after it."""
-    for match in _famous().finditer(text) if has_any(text, _entries("hopitaux.txt")) else ():
+    for match in around(_famous(), text, _entries("hopitaux.txt")):
         if not after_prefix_of_eponym(text, match.start()):
             yield Finding(
                 *match.span("name"),
@@ -689,12 +689,11 @@ def _jobs() -> re.Pattern[str]:
 
 def find_social(text: str) -> Iterator[Finding]:
     """Propose countries, nationality, family situation and occupation."""
-    for match in _countries().finditer(text) if has_any(text, _entries("pays.txt")) else ():
+    for match in around(_countries(), text, _entries("pays.txt")):
         if _NOT_A_COUNTRY_BEFORE.search(text[max(0, match.start() - 24) : match.start()]):
             continue
         yield Finding(*match.span(), Categorie.PAYS, 0.8, "country", {"RoleLOC": "Patient"})
-    demonyms = has_any(text, listed("nationalites"))
-    for match in _DEMONYM.finditer(text) if demonyms else ():
+    for match in around(_DEMONYM, text, listed("nationalites")):
         if fold(match["value"]) in listed("nationalites"):
             yield Finding(*match.span("value"), Categorie.NATIONALITE, 0.75, "demonym")
     working: tuple[re.Pattern[str], ...] = (
