@@ -192,10 +192,13 @@ class Columns:
 
 _GAPS = [f"{gap}|{after}" for gap in ("", "n", "s", "S") for after in ("", "n", "s", "S")]
 _POSITIONS = [str(position) for position in range(_LONGEST + 1)]
+_CAPITALS = ("", "L", "U")
 _FLAG: tuple[str | None, ...] = (None, "")
 FIXED: dict[str, Sequence[str | None]] = {
     "gap": _GAPS,
     "position": [*_POSITIONS, None],
+    "caps": _CAPITALS,
+    "first": [f"{caps}{size}{table}" for caps in _CAPITALS for size in "smb" for table in ("", "t")],
     "named": _FLAG,
     "low": _FLAG,
 }
@@ -223,7 +226,8 @@ def columns(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) -> 
     firsts = np.flatnonzero(opening)
     of_line = np.cumsum(opening) - 1
     position = np.arange(count) - firsts[of_line]
-    seen = [_line(text, number, ends_of_lines) for number in line[firsts].tolist()]
+    begins = np.append(0, ends_of_lines + 1)[line[firsts]]
+    looks, caps = _lines(text, begins, np.append(ends_of_lines, len(text))[line[firsts]])
 
     chunks = [match.span() for match in _CHUNK.finditer(text)]
     chunk_starts = np.array([start for start, _ in chunks], np.intp)
@@ -260,8 +264,8 @@ def columns(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) -> 
         "named look": Column([*look, None], np.where(named, at, len(words))),
         "gap": Column(_GAPS, 4 * gap + after),
         "position": Column(FIXED["position"], few),
-        "first": Column([first for first, _ in seen], of_line),
-        "caps": Column([caps for _, caps in seen], of_line),
+        "first": Column(FIXED["first"], looks[of_line]),
+        "caps": Column(FIXED["caps"], caps[of_line]),
         "chunk": Column(shapes, place),
         "chunk before": Column(around, place),
         "chunk after": Column(around, place + 2),
@@ -276,16 +280,34 @@ def columns(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) -> 
     return Columns(words, at, by_name, new_line)
 
 
-def _line(text: str, number: int, ends: NDArray[np.intp]) -> tuple[str, str]:
-    """Capitals, length and marks of a line in one word, and its capitals alone."""
-    start = int(ends[number - 1]) + 1 if number else 0
-    end = int(ends[number]) if number < len(ends) else len(text)
-    line = text[start : min(end, start + 300)]
-    letters, capitals = sum(map(str.isalpha, line)), sum(map(str.isupper, line))
-    caps = "" if not letters else "L" if not capitals else "U" if capitals > 0.7 * letters else ""
-    size = "s" if len(line) < 40 else "m" if len(line) < 100 else "b"
-    table = "t" if sum(map(line.count, "|;\t^/")) > 3 else ""
-    return f"{caps}{size}{table}", caps
+@cache
+def _signs() -> NDArray[np.int8]:
+    """For each character of the first plane: 1 a letter, 2 a capital, 4 a mark of tables."""
+    return np.array(
+        [
+            chr(code).isalpha() + 2 * chr(code).isupper() + 4 * (chr(code) in "|;\t^/")
+            for code in range(1 << 16)
+        ],
+        np.int8,
+    )
+
+
+def _lines(
+    text: str, begins: NDArray[np.intp], ends: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Of each line its place in ``FIXED["first"]`` (capitals, length, marks of tables) and in ``FIXED["caps"]``."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    signs = _signs()[np.minimum(codes, 0xFFFF)]
+    ends = np.minimum(ends, begins + 300)
+
+    def counted(sign: int) -> NDArray[np.intp]:
+        until = np.append(0, np.cumsum((signs & sign) > 0))
+        return until[ends] - until[begins]
+
+    letters, capitals, size = counted(1), counted(2), ends - begins
+    caps = np.where(letters == 0, 0, np.where(capitals == 0, 1, np.where(capitals > 0.7 * letters, 2, 0)))
+    length = (size >= 40).astype(np.intp) + (size >= 100)
+    return caps * 6 + length * 2 + (counted(4) > 3), caps
 
 
 def features(text: str, tokens: Sequence[Token], findings: Iterable[Finding]) -> list[list[str]]:

@@ -66,9 +66,7 @@ _ROLE_LABEL = re.compile(
     r"seniors?|photos?|biologistes?|pharmaciens?|pharmacien(?:ne)?s?|kin[ée]s?|ide|as|sf|mar|psychologue|diététicienne|destinataires?|copies?|cc|à|de|correspondants?|présentation bibliographique|présentateur|chirurgiens?|assistants?|équipe|prescripteur|validé par|lu par|relu par|saisi par|"
     r"receveur|receveuse|donneur|patiente?|résidente?|enfant|bébé|nom|pr[ée]noms?|identité|conjointe?|époux|épouse|famille|contact|appelante?|accompagnante?|tuteur|infectio|cardio|réf|référente?|secrétaire|secrétariat|interprète|m[èe]re|p[èe]re|nouveau-né|jumeau [12ab]|responsable|demandeur|répondeur|brancardier|opéré|opere|opérée|operee|famille d'accueil)\s?(?:\([^)\n]{0,20}\))?\s?[:=]\s{0,12}(?:[^:\n]{0,60}[,;/&+] ?|[^:\n]{0,60} et )?(?:(?:dr|pr|mme|m\.)\s)?)$",
 )
-_ROLE_TAIL = re.compile(
-    r"[:=]\s{0,12}(?:[^:\n]{0,60}[,;/&+] ?|[^:\n]{0,60} et )?(?:(?:dr|pr|mme|m\.)\s)?$"
-)
+_ROLE_TAIL = re.compile(r"[:=]\s{0,12}(?:[^:\n]{0,60}[,;/&+] ?|[^:\n]{0,60} et )?(?:(?:dr|pr|mme|m\.)\s)?$")
 """How what ``_ROLE_LABEL`` finds must end; sooner seen."""
 _ROLE_AFTER = re.compile(
     r"\s?[,(\-–:]?\s?\(?(?:interne|externe|IDE\b|IDEC\b|AS\b|ASH\b|IADE|IBODE|SF\b|kin[ée]|infirmi|psycholog|assistante? social|diétét|ergoth|orthoph|secr[ée]taire|sage-femme|cadre|cardiolog|m[ée]d\.|m[ée]decin|neurolog|chirurg|radiolog|biolog|pharmac|PH\b|CCA\b|MCU|PU-?PH|"
