@@ -69,6 +69,9 @@ _CONTACTS: tuple[tuple[tuple[str, ...], re.Pattern[str], re.Pattern[str] | None]
     (("Fax", "IPP", "NIP", "RPPS"), re.compile(r"\b(?:Fax|IPP|NIP|RPPS)\b"), None),
     (("n° ", "N° "), re.compile(r"[Nn]° (?:de )?(?:dossier|sécurité sociale|patient)"), re.compile(r"\w")),
 )  # fmt: skip
+_WORDS_OF_CONTACT = tuple(one for one in _CONTACTS if one[0])
+_DIGITS = re.compile(r"\d[\d .\-/()AB]{8}")
+"""What a number to call or to be known by holds."""
 _PATIENTS = (
     (
         ("é le ", "ée le "),
@@ -102,11 +105,8 @@ _CIVIL = (
     ),
 )
 _DOCTOR = (
-    (
-        ("Dr", "dr ", "DR", "octeur ", "OCTEUR "),
-        re.compile(r"[Dd](?:r\.?|R\.?|octeur|OCTEUR) (?=[A-ZÀ-Þ][\w'’-])"),
-        re.compile(r"\w"),
-    ),
+    ((), re.compile(r"D(?:r\.?|R\.?|octeur|OCTEUR) (?=[A-ZÀ-Þ][\w'’-])"), re.compile(r"\w")),
+    (("docteur ",), re.compile(r"docteur (?=[A-ZÀ-Þ][\w'’-])"), re.compile(r"\w")),
 )
 _DAY = re.compile(r"(?<![\d/.-])\d{1,2}([/.-])(?:0?[1-9]|1[0-2])\1(?:19|20)?\d\d(?![\d/.-])")
 _STAFF = re.compile(r"\b(?:Dr|DR|Pr|PR|Docteur|Professeur|docteur|professeur)\.? $")
@@ -161,7 +161,8 @@ Cue = tuple[int, int, bool]
 
 
 def _cues(text: str, kind: str) -> list[Cue]:
-    found = [(start, end, False) for start, end in _found(text, _CONTACTS)]
+    contacts = _CONTACTS if _DIGITS.search(text) else _WORDS_OF_CONTACT
+    found = [(start, end, False) for start, end in _found(text, contacts)]
     found += [(start, end, True) for start, end in _found(text, _PATIENTS)]
     found += [
         (start, end, True)

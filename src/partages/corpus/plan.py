@@ -14,7 +14,7 @@ from partages.corpus.sources import PER_DOCUMENT, Input, Source, source_from, so
 
 Edition = Literal["commercial", "research"]
 OnDamage = Literal["stop", "skip", "retry"]
-TASK = 4_000_000
+TASK = 2_000_000
 """Bytes of text read by one task, about; more where there would be more than ``MOST_TASKS``."""
 MOST_TASKS = 20_000
 COMPRESSION = 4
