@@ -148,8 +148,12 @@ class SpanModel:
     def _scores(self, seen: Columns) -> Iterator[tuple[int, NDArray[np.float64]]]:
         """First token and scores of each piece of the text."""
         words = [self._word(word) for word in seen.words]
-        own = np.array([word.scores for word in words])
-        of_words = np.array([_OUTSIDE_WORD, *(word.numbers for word in words), _NO_WORD]).T
+        own = np.concatenate([word.scores for word in words]).reshape(len(words), -1)
+        of_words = (
+            np.concatenate([_NO_WORD, *(word.numbers for word in words), _NO_WORD])
+            .reshape(-1, len(_OF_WORDS))
+            .T
+        )
         of_words[:, 0] = [self._codes[kind].get(OUT, 0) for kind in _OF_WORDS]
         numbers = dict(zip(_OF_WORDS, of_words, strict=True)) | self._fixed
         count = len(seen.at)
@@ -190,7 +194,7 @@ class SpanModel:
                 self._codes[kind].get(value, 0)
                 for kind, value in zip(_OF_WORDS, (word.folded, word.form, word.kind, word.look), strict=True)
             ]
-            known = self._words[word] = _Known(self._learnt.states[rows].sum(0), numbers)
+            known = self._words[word] = _Known(self._learnt.states[rows].sum(0), np.array(numbers, np.int64))
         return known
 
     def _spans(
@@ -219,7 +223,7 @@ class _Known(NamedTuple):
     """Sum of the weights of a word by itself, and the numbers of its values in the columns of ``_OF_WORDS``."""
 
     scores: NDArray[np.float64]
-    numbers: list[int]
+    numbers: NDArray[np.int64]
 
 
 _COLUMNS = {column for _, parts in TEMPLATES for column, _ in parts}
@@ -234,7 +238,7 @@ _VALUES = {
 }  # fmt: skip
 """How the values of a column are written, as a pattern; the others hold no bar."""
 _OF_WORDS = ("folded", "form", "kind", "look")
-_OUTSIDE_WORD = _NO_WORD = [0, 0, 0, 0]
+_NO_WORD = np.zeros(len(_OF_WORDS), np.int64)
 _MOST = 1 << 18
 """Values a column may have; three columns and the number of a template fit in 63 bits."""
 _LAST = (1 << 63) - 1
