@@ -222,13 +222,13 @@ def find_dates(text: str) -> Iterator[Finding]:
             full.append((start, end))
             yield _dated(text, start, end, score, rule)
     months = {int(told[1]) for start, end in full if (told := _MONTH_OF.match(text, start, end))}
-    partial = list(_day_months(text, months))
+    partial = list(_day_months(text, months, numbers))
     yield from partial
     yield from _days_listed_before(text, full + [(found.start, found.end) for found in partial])
     for match in _LONE_DAY.finditer(text):
         group = 1 if match[1] else 2
         yield _dated(text, *match.span(group), 0.7, "lone day")
-    for match in _LONE_YEAR.finditer(text):
+    for match in _from(_LONE_YEAR, text, numbers):
         start, end = match.span(1)
         if _YEAR_AFTER.search(text[max(0, start - _REACH) : start]):
             yield Finding(start, end, Categorie.DATE_NON_IDENTIFIANTE, 0.6, "lone year")
@@ -279,10 +279,10 @@ _MONTH_OF = re.compile(rf"{_DAY} ?[/.\-] ?({_NUMBER})(?!\d)")
 _LINK = re.compile(r"\s?(?:,|et|au|puis|-|;|/|\+|&)?\s?(?:le )?")
 
 
-def _day_months(text: str, months: set[int]) -> Iterator[Finding]:
+def _day_months(text: str, months: set[int], numbers: list[int]) -> Iterator[Finding]:
     """Day and month without a year: weighed, one for all in a list, then taken again for the months so found."""
     waiting: list[tuple[re.Match[str], float]] = []
-    for group in _lists(text):
+    for group in _lists(text, numbers):
         weights = [_weight(text, match) for match in group]
         days = [int(match[1]) for match in group]
         if len(group) > 2 and days == sorted(set(days)) and len({match[3] for match in group}) == 1:
@@ -298,10 +298,10 @@ def _day_months(text: str, months: set[int]) -> Iterator[Finding]:
             yield _dated(text, *match.span(), 0.6, "day and month")
 
 
-def _lists(text: str) -> Iterator[list[re.Match[str]]]:
+def _lists(text: str, numbers: list[int]) -> Iterator[list[re.Match[str]]]:
     """The candidates, those of one enumeration together."""
     group: list[re.Match[str]] = []
-    for match in _DAY_MONTH.finditer(text):
+    for match in _from(_DAY_MONTH, text, numbers):
         if group and not (
             match.start() - group[-1].end() < 8 and _LINK.fullmatch(text, group[-1].end(), match.start())
         ):

@@ -327,6 +327,7 @@ def find_contacts(text: str) -> Iterator[Finding]:
 
 _SPELLED_EMAIL = 90
 """Characters looked at before the sign of an address."""
+_NUMBER_START = re.compile(r"(?<!\d)\d")
 _PHONE_START = re.compile(r"[(+0]")
 _CODE_START = re.compile(r"(?<!\d)(?:F-?|FR-)?(?=\d\d ?\d{3})")
 
@@ -366,6 +367,8 @@ def find_addresses(text: str) -> Iterator[Finding]:
         for match in (
             matches(pattern, text, _HOME_OPENINGS)
             if pattern is _ADDRESS_NO_NUMBER
+            else _at(pattern, text, _NUMBER_START)
+            if pattern in (_ADDRESS, _ENGLISH_ADDRESS)
             else pattern.finditer(text)
         ):
             value = match.group(1)

@@ -165,7 +165,7 @@ def _runs(text: str) -> Iterator[_Run]:
     start = 0
     for line in text.split("\n"):
         end = start + len(line)
-        if any(map(str.isupper, line)):
+        if line.lower() != line:
             letters = sum(map(str.isalpha, line[:400]))
             upper_line = letters > 14 and sum(map(str.isupper, line[:400])) > 0.7 * letters
             yield from _runs_of_line(text, start, end, upper_line)
