@@ -7,7 +7,7 @@ along the run. The plain recipe runs its texts together and cuts them in blocks,
 vocabulary to the training part of the text, packs without mixing documents, and multiplies in bfloat16 where the processor has it. Each runs
 alone in a process of its own. Its tokens differ, its characters do not: speed is in characters as well, and quality is bits per
 character of the same unseen documents (``training/measure.py``, both sides), at each quarter of the run. The last lines say by how much ours
-ends above or below the plain recipe (95 % interval by bootstrap over documents), and after which share of the plain recipe's time it had
+ends above or below the plain recipe (95 % interval by bootstrap over documents), and after how long it had
 reached the loss that the plain recipe ends with. Time is that of the processor, with one thread by default, so that what else the
 machine does counts little; measures are not counted in it.
 """
@@ -23,7 +23,7 @@ from pathlib import Path
 
 SIZE, LENGTH, MICRO, RANK, RATE, BATCH = 28_000, 512, 1, 16, 8e-4, 4
 SIDES = ["plain", "plain-bf16", "ours"]
-DOCUMENTS, CHARACTERS, QUARTERS = 16, 1500, 4
+CHARACTERS, QUARTERS = 1500, 4
 
 
 def texts(chosen: argparse.Namespace) -> tuple[list[str], list[str], list[str]]:
@@ -34,7 +34,7 @@ def texts(chosen: argparse.Namespace) -> tuple[list[str], list[str], list[str]]:
     for text in documents(Source(chosen.text, 1.0, chosen.lines)):
         if split_of(text) == "train":
             train.append(text)
-        elif split_of(text) == "test" and len(held) < DOCUMENTS:
+        elif split_of(text) == "test" and len(held) < chosen.documents:
             held.append(text)
     read, size = [], 0
     for text in train:
@@ -192,6 +192,7 @@ def main() -> None:
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--lines", action="store_true")
     parser.add_argument("--characters", type=int, default=120_000, help="read by each side, once")
+    parser.add_argument("--documents", type=int, default=16, help="unseen ones to measure on")
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
@@ -212,7 +213,7 @@ def main() -> None:
     done: dict[str, dict] = {}
     for side in chosen.sides:
         command = [
-            sys.executable, __file__, "--side", side, "--text", str(chosen.text), "--characters", str(chosen.characters), "--threads",
+            sys.executable, __file__, "--side", side, "--text", str(chosen.text), "--characters", str(chosen.characters), "--documents", str(chosen.documents), "--threads",
             str(chosen.threads), *(["--lines"] if chosen.lines else []),
         ]  # fmt: skip
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
