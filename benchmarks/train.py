@@ -31,11 +31,13 @@ def texts(chosen: argparse.Namespace) -> tuple[list[str], list[str], list[str]]:
     from partages.training.rows import Source, documents, split_of
 
     train, held = [], []
+    begun: set[str] = set()
     for text in documents(Source(chosen.text, 1.0, chosen.lines)):
         if split_of(text) == "train":
             train.append(text)
-        elif split_of(text) == "test" and len(held) < chosen.documents:
+        elif split_of(text) == "test" and len(held) < chosen.documents and text[:CHARACTERS] not in begun:
             held.append(text)
+            begun.add(text[:CHARACTERS])  # a source may hold copies
     read, size = [], 0
     for text in train:
         if size >= chosen.characters:

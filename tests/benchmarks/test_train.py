@@ -32,10 +32,11 @@ def test_every_side_reads_the_same_documents(tmp_path: Path, lines: bool, read: 
     from argparse import Namespace
 
     texts = runpy.run_path(str(TRAIN))["texts"]
-    (tmp_path / "t.txt").write_text("".join(f"document {n} de l'essai\n" for n in range(400)))
+    (tmp_path / "t.txt").write_text("".join(f"document {n} de l'essai\n" for n in range(400)) * 2)
     chosen = Namespace(text=tmp_path / "t.txt", lines=lines, characters=50, documents=5)
     train, given, held = texts(chosen)
     assert sum(map(len, given)) == 50
     assert len(given) == read
     assert not set(train) & set(held)
+    assert len(set(held)) == len(held)
     assert len(held) == (5 if lines else 0)
