@@ -139,6 +139,16 @@ def test_a_gap_between_groups_is_flagged(tmp_path: Path) -> None:
     assert flagged[("sex", "M")] == pytest.approx(-2 / 3)
 
 
+def test_age_bands_are_told_in_the_order_of_ages(tmp_path: Path) -> None:
+    records = [{**GOLD, "id": str(age), "age": age} for age in (84, 44, 7, 0)]
+    result = run(
+        "usecase", "pseudonymise", "--gold", lines(tmp_path / "g.jsonl", *records),
+        "--predictions", lines(tmp_path / "p.jsonl", *({"id": r["id"], "spans": r["spans"]} for r in records)),
+    )  # fmt: skip
+    groups = [entry["group"] for entry in result["breakdowns"] if entry["by"] == "age"]
+    assert groups == ["0-0", "5-9", "40-49", "80+"]
+
+
 def test_rendered_predictions_are_followed_piece_by_piece(tmp_path: Path) -> None:
     rendered = {"id": "a", "text": "Madame [Prénom] [Nom] vit à [Ville].", "spans": GOLD["spans"]}
     result = run(

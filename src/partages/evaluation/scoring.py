@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import math
 import platform
+import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -278,7 +280,7 @@ def breakdowns(
     out: list[dict[str, Any]] = []
     asked: list[tuple[dict[str, Any], Any, float]] = []
     for trait, values in by.items():
-        groups = sorted(set(values) - {""})
+        groups = sorted(set(values) - {""}, key=_reading_order)
         compared = [g for g in groups if SMALLEST_GROUP <= values.count(g) <= len(values) - SMALLEST_GROUP]
         for group in groups:
             member = np.fromiter((value == group for value in values), bool, len(values))
@@ -307,6 +309,12 @@ def breakdowns(
             and abs(gap.value) > NOTABLE_GAP
         )
     return out
+
+
+def _reading_order(group: str) -> tuple[float, str]:
+    """``5-9`` before ``40-49``; what does not begin with a number, after and by name."""
+    number = re.match(r"\d+", group)
+    return (int(number[0]) if number else math.inf, group)
 
 
 def _digest(path: Path) -> str:
