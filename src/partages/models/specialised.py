@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from partages.models.gguf_file import (
     EMBEDDING,
-    Q8_0,
     Field,
     Tensor,
     Weights,
@@ -30,12 +29,10 @@ from partages.models.gguf_file import (
 Q5_0, IQ4_NL = 6, 20
 FILE_TYPE = 8
 """``general.file_type``: mostly Q5_0."""
-SMALLER = ("ffn_gate.weight", "ffn_up.weight")
-"""Matrices stored as IQ4_NL, four bits: half of the weights, and those that rounding hurts least."""
+SMALLER = ("ffn_gate.weight",)
+"""Matrices stored as IQ4_NL, four bits: those that rounding hurts least."""
 LEVELS = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.float32)
 """The sixteen values of IQ4_NL (ggml)."""
-LARGER = ("attn_v.weight",)
-"""Small matrices stored as Q8_0, as in the base."""
 SCALES = (0.85, 0.9, 0.95, 1, 1.05)
 """Of IQ4_NL, tried in turn, against the one that puts the furthest weight on the first level."""
 BLOCK = 32
@@ -104,7 +101,7 @@ def pack_update(a: NDArray[np.float32], b: NDArray[np.float32]) -> Update:
 def build(
     base: Weights, kept: NDArray[np.int64], updates: Mapping[str, Update], fields: Mapping[str, Field]
 ) -> Weights:
-    """The base with these tokens alone, its linear layers updated and stored in 4 to 8 bits.
+    """The base with these tokens alone, its linear layers updated and stored as Q5_0 or IQ4_NL.
 
     Args:
         base: the whole base.
@@ -136,7 +133,7 @@ def build(
 
 def stored_as(name: str) -> int:
     """The type of a matrix, by the name of its tensor."""
-    return IQ4_NL if name.endswith(SMALLER) else Q8_0 if name.endswith(LARGER) else Q5_0
+    return IQ4_NL if name.endswith(SMALLER) else Q5_0
 
 
 def to_four_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
