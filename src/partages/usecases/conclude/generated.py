@@ -10,7 +10,7 @@ from partages.models.openai import PromptTooLong
 from partages.text import fold
 from partages.usecases.conclude import passages as cutting
 from partages.usecases.conclude.extractive import reduce
-from partages.usecases.conclude.prompt import STOP, prompt
+from partages.usecases.conclude.prompt import ECHO, STOP, prompt
 
 MATERIAL = 24_000
 """Characters of the report that a conversation model reads: 8,000 tokens or so."""
@@ -40,7 +40,7 @@ def write(
         pieces = generator.stream(
             asked,
             max_tokens=TOKENS_A_SENTENCE * max_sentences,
-            stop=STOP if generator.is_base else (),
+            stop=STOP if generator.is_base else ECHO,
         )
         try:
             with closing(pieces):  # type: ignore[type-var]

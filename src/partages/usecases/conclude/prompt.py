@@ -32,6 +32,9 @@ _EXAMPLES = (
 STOP = ("\n\n", "\nCompte rendu", "###")
 """Where a base model's answer ends: it would go on with another report."""
 
+ECHO = ("Rédige sa conclusion",)
+"""Where a small conversation model's answer ends: it would repeat what it was asked."""
+
 
 def prompt(material: str, max_sentences: int) -> Prompt:
     """Ask for a conclusion of at most ``max_sentences`` sentences to ``material``, a report without its own."""
