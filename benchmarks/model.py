@@ -33,7 +33,7 @@ from partages.models.embedded import EmbeddedGenerator, model_path
 from partages.models.generator import Prompt, generate
 from partages.samples import all_samples
 from partages.settings import Settings
-from partages.training.rows import split_of
+from partages.training.rows import joined, split_of
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared/data"
@@ -51,15 +51,14 @@ def lines_of(name: str) -> list[str]:
         return [line.strip() for line in file if line.strip()]
 
 
-def grouped(lines: list[str], size: int = 2000) -> list[str]:
+def grouped(lines: list[str]) -> list[str]:
     """Short lines that follow one another, as documents."""
-    found, held = [], ""
-    for line in lines:
-        held += line + "\n"
-        if len(held) >= size:
-            found.append(held.strip())
-            held = ""
-    return [*found, held.strip()] if held.strip() else found
+    return joined(lines, 2000)
+
+
+def settings_of(model: str) -> Settings:
+    """For a model by its name in the catalogue, or a GGUF file."""
+    return Settings(model_file=Path(model).resolve()) if model.endswith(".gguf") else Settings(model=model)
 
 
 Part = Literal["choose", "report"]
@@ -170,8 +169,7 @@ def measure_bits(asked: argparse.Namespace) -> dict[str, Any]:
     kinds = asked.kinds or list(TEXTS)
     texts = {name: chosen(TEXTS[name][1](asked.part), asked.characters) for name in kinds}
     for model in asked.models:
-        path = Path(model) if model.endswith(".gguf") else model_path(Settings(model=model))
-        weights = read_weights(path)
+        weights = read_weights(model_path(settings_of(model)))
         network, tokenizer = build(weights, torch.bfloat16), build_tokenizer(weights)
         held = found.setdefault(model, {})
         for name, documents in texts.items():
@@ -226,10 +224,7 @@ def measure_conclusions(asked: argparse.Namespace) -> dict[str, Any]:
     for at, (_, text, place, _) in enumerate(pairs):
         note("extractive", at, " ".join(one.text for one in draft(text, 5, place)))
     for name in asked.models:
-        settings = (
-            Settings(model_file=Path(name).resolve()) if name.endswith(".gguf") else Settings(model=name)
-        )
-        generator = EmbeddedGenerator(settings)
+        generator = EmbeddedGenerator(settings_of(name))
         for at, (_, text, place, _) in enumerate(pairs):
             try:
                 written = tidy("".join(write(text, generator, 5, place)), 5)
@@ -273,10 +268,7 @@ def measure_json(asked: argparse.Namespace) -> dict[str, Any]:
     drawn = written_reports()[: asked.limit]
     result = {}
     for name in asked.models:
-        settings = (
-            Settings(model_file=Path(name).resolve()) if name.endswith(".gguf") else Settings(model=name)
-        )
-        generator = EmbeddedGenerator(settings)
+        generator = EmbeddedGenerator(settings_of(name))
         valid = right = 0
         for one in drawn:
             ask = "Réponds par le JSON seul, conforme à ce schéma :\n" + json.dumps(
@@ -309,7 +301,7 @@ def measure_speed(asked: argparse.Namespace) -> dict[str, Any]:
     prompt = Prompt(
         "", "Décris la prise en charge d'une pneumopathie.", "La pneumopathie aiguë communautaire est"
     )
-    generators = {name: EmbeddedGenerator(Settings(model=name)) for name in asked.models}
+    generators = {name: EmbeddedGenerator(settings_of(name)) for name in asked.models}
     clocks: dict[str, Callable[[], float]] = {"clock": time.perf_counter, "processor": time.process_time}
     found: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in generators} for kind in clocks}
     for generator in generators.values():

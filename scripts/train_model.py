@@ -52,7 +52,7 @@ from partages.training.fast import ATTENTION, attend
 from partages.training.fast import _quicken_norm as quicken_norm
 from partages.training.instruct import Example
 from partages.training.network import LINEAR, build, gguf_name
-from partages.training.rows import Split, split_of
+from partages.training.rows import Split, joined, split_of
 from partages.training.vocabulary import build_tokenizer, kept_tokens
 from partages.usecases.conclude import passages as cutting
 from partages.usecases.conclude.prompt import prompt as conclude_prompt
@@ -179,17 +179,6 @@ def cut(text: str, size: int = 20_000) -> list[str]:
     return [text[at : at + size] for at in range(0, len(text), size)]
 
 
-def joined(lines: list[str], size: int = 6000) -> list[str]:
-    """Lines one after the other, as documents of some length."""
-    found, held = [], ""
-    for line in lines:
-        held += line + "\n"
-        if len(held) >= size:
-            found.append(held.strip())
-            held = ""
-    return [*found, held.strip()] if held.strip() else found
-
-
 def choose_tokens(base: Weights, texts: dict[str, list[str]]) -> list[int]:
     """The tokens to keep: the most used of the corpora and of the French word list."""
     tokenizer, used = build_tokenizer(base), Counter[int]()
@@ -210,7 +199,7 @@ def rows_of(texts: dict[str, list[str]], weights: Weights) -> dict[str, np.ndarr
     assert start is not None
     found = {}
     for name, held in texts.items():
-        held = joined(held) if name in SHORT else list(held)
+        held = joined(held, 6000) if name in SHORT else list(held)
         if name not in SHORT:
             draw.shuffle(held)
         if name == "cerimes":

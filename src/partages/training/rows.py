@@ -53,6 +53,17 @@ class Source:
         return self.path.name.split(".")[0]
 
 
+def joined(lines: Iterable[str], size: int) -> list[str]:
+    """Short lines that follow one another, as documents of some ``size`` characters."""
+    found, held = [], ""
+    for line in lines:
+        held += line + "\n"
+        if len(held) >= size:
+            found.append(held.strip())
+            held = ""
+    return [*found, held.strip()] if held.strip() else found
+
+
 def split_of(document: str) -> Split:
     """Where a document goes: a hash of its text decides, so that adding others moves none.
 
