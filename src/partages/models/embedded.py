@@ -229,7 +229,9 @@ def _start(path: Path, name: str, api_key: str) -> Any:
     parameters.api_keys = [api_key]
     parameters.n_ctx = CONTEXT_TOKENS
     parameters.n_parallel = 1
-    parameters.cpuparams.n_threads = max(1, len(os.sched_getaffinity(0)))
+    cores = len(os.sched_getaffinity(0))
+    parameters.cpuparams.n_threads = max(1, cores - 1)  # token after token, they wait for one another: one is left to the server
+    parameters.cpuparams_batch.n_threads = cores  # for the prompt
     parameters.verbosity = 0
     parameters.ui = False
     parameters.endpoint_slots = False
