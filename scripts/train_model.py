@@ -72,14 +72,16 @@ WORD_WEIGHT = 0.3
 """Of a word of the French word list, against one use in the corpora: how the tokens to keep are ranked."""
 LENGTH = 512
 MIX = {
-    "cerimes": 20, "cantemist": 18, "morfitt": 16, "general": 14, "wikipedia": 12, "rcp": 10, "distemist": 6, "cnedimts": 6,
+    "cerimes": 24, "cantemist": 20, "morfitt": 14, "general": 10, "echo": 8, "wikipedia": 9, "rcp": 9, "distemist": 7, "cnedimts": 4,
     "quaero": 4, "pxcorpus": 1, "qualiscope": 0.7, "mantra": 0.7,
 }  # fmt: skip
 """Share of the rows, relative; left out altogether: ECDC (a source to measure on), WMT18 (research only)."""
 SHORT = ("cnedimts", "quaero", "qualiscope", "pxcorpus", "mantra")
 """Sources of short lines, read one after the other as longer documents."""
-RANK, ROWS, RATE, WARM = 64, 4, 3e-4, 0.04
-QUANTISED_FROM, INSTRUCTED_FROM = 0.6, 0.4
+RANK, ROWS, RATE, WARM, FALLING_FROM = 64, 4, 3e-4, 0.02, 0.65
+QUANTISED_FROM, INSTRUCTED_FROM = 0.75, 0.25
+ROUNDED_EVERY = 2
+"""Steps between two roundings of the weights."""
 INSTRUCTION_WEIGHT = 4.0
 """Of a token of an answer, against a token of text: answers are short."""
 SCALES_EVERY = 100
@@ -89,6 +91,12 @@ CANARIES = 0
 LATE_REPORTS = 0.12
 """Share of the rows that are fictitious reports, once instructions have joined in."""
 GROUPS = 1600
+ANCHORS = ("general", "echo")
+"""Sources that teach nothing: the model is held to what the base predicts there (distillation), so that general French stays."""
+ANCHOR_WEIGHT = 4.0
+"""Of a token of these, against a token of text."""
+ECHOES = 6
+"""Texts that the base writes from each opening."""
 LONGEST = 1400
 """Tokens of an instruction with its answer; longer ones are left out."""
 
@@ -125,6 +133,47 @@ def general(path: Path) -> list[str]:
             if file and re.search(r"data/particuliers/F\d+\.json$", member.name):
                 found.append("\n".join(lines(json.load(file))))
     return [text for text in found if len(text) > 500]
+
+
+OPENINGS = (
+    "Le conseil municipal s'est réuni hier soir pour", "Au cœur de la forêt, une vieille maison", "Pour réussir une pâte brisée, il faut",
+    "L'équipe de France a remporté", "La Révolution française commence en", "Mon cher ami, je t'écris de", "La Loire prend sa source",
+    "Le tribunal a condamné l'entreprise à", "Depuis l'invention de l'imprimerie,", "Il était une fois un roi qui", "Le prix de l'essence a",
+    "Les abeilles vivent en colonies", "Ce roman raconte l'histoire de", "Pour installer le logiciel, ouvrez", "La tour Eiffel a été construite",
+    "Le train de 8 h 12 à destination de", "En philosophie, on appelle", "Mercredi, le temps sera", "La sociologie étudie", "Le théorème de Pythagore dit que",
+    "Elle poussa la porte et", "Le musée présente jusqu'en mars", "Les élections européennes ont lieu", "Madame, Monsieur, je me permets de",
+    "Cette année, les vendanges", "Le réalisateur signe un film", "Un trou noir est une région", "Dans les Alpes, les sentiers", "La langue française compte",
+    "Au Moyen Âge, les villes", "L'entreprise a annoncé une hausse", "Le jardin demande au printemps", "Les droits du locataire sont", "Voici comment réparer un vélo :",
+    "Le chat dormait sur", "La mer était calme ce matin-là,", "Selon une étude publiée lundi,", "Les instruments à cordes comprennent", "Napoléon Bonaparte naît",
+    "L'eau bout à", "Le Sénat a adopté", "À l'école primaire, les élèves", "La gare de Lyon", "Dans une grande casserole,", "Les volcans se forment", "Je ne sais pas pourquoi",
+    "Le marché de l'immobilier", "Pour voyager sans visa,", "La Bretagne est connue pour", "Un bon professeur doit", "L'intelligence artificielle permet",
+    "Les pingouins et les manchots", "Le peintre s'installe à Paris en", "« Tu viens demain ? » demanda", "La Constitution de 1958", "Le football est né", "En économie, l'inflation",
+    "Le violoniste entra sur scène", "Les planètes du système solaire", "Bonjour à tous, aujourd'hui",
+)  # fmt: skip
+"""What the base goes on from, when it writes the texts that hold the model to it."""
+
+
+def echoes(weights: Weights, count: int) -> list[str]:
+    """French that the base itself writes from the first ``count`` openings: what it already knows, whatever its subject."""
+    tokenizer, network = build_tokenizer(weights), build(weights, torch.bfloat16)
+    start, end = weights.token_id("bos"), weights.token_id("eos")
+    assert start is not None
+    assert end is not None
+    torch.manual_seed(0)
+    opened = [[start, *tokenizer.encode(one, add_special_tokens=False).ids] for one in OPENINGS[:count]]
+    longest = max(map(len, opened))
+    ids = torch.tensor([[0] * (longest - len(one)) + one for one in opened])
+    found = []
+    for _ in range(ECHOES):
+        written = network.generate(
+            ids, attention_mask=(ids != 0).long(), do_sample=True, temperature=1.0, top_k=0, top_p=0.95,
+            max_new_tokens=420, pad_token_id=0, eos_token_id=end,
+        )  # fmt: skip
+        found += [
+            tokenizer.decode([token for token in one if token not in (0, start, end)])
+            for one in written.tolist()
+        ]
+    return found
 
 
 def reports() -> list[dict[str, Any]]:
@@ -363,6 +412,7 @@ def prepare(folder: Path, most: int | None) -> None:
     kept = choose_tokens(base, texts)
     trimmed = with_vocabulary(base, kept)
     texts["reports"] = planted([one["report"] for one in reports()][:most])
+    texts["echo"] = echoes(trimmed, most or len(OPENINGS))
     rows = rows_of(texts, trimmed)
     np.save(folder / "kept.npy", np.array(kept, dtype=np.int64))
     write_weights(folder / "trimmed.gguf", trimmed)
@@ -479,8 +529,8 @@ class Network:
             modules[name].weight.data.copy_(weight)
         self.refreshed += self.quantised
 
-    def loss(self, tokens: Tensor, learnt: Tensor) -> tuple[Tensor, int]:
-        """Sum of cross-entropies of the tokens that count, in nats, and how many they are; (rows, n) each."""
+    def hidden(self, tokens: Tensor) -> Tensor:
+        """Last states, (rows, n, d); a row is one document, or several one after the other."""
         n = tokens.shape[1]
         seen = torch.ones(n, n, dtype=torch.bool).tril()
         near = seen & torch.ones(n, n, dtype=torch.bool).triu(1 - self.model.config.sliding_window)
@@ -488,20 +538,41 @@ class Network:
             torch.zeros(1, 1, n, n, dtype=torch.bfloat16).masked_fill_(~one, float("-inf"))
             for one in (seen, near)
         )
-        hidden = self.model.model(
+        found: Tensor = self.model.model(
             input_ids=tokens, attention_mask={"full_attention": far_mask, "sliding_attention": near_mask},
             position_ids=torch.arange(n).expand_as(tokens), use_cache=False,
         ).last_hidden_state  # fmt: skip
-        counted = learnt[:, 1:]
-        total = losses.cross_entropy_sum(
-            hidden[:, :-1][counted], self.model.lm_head.weight.detach(), tokens[:, 1:][counted]
-        )
-        return total, int(counted.sum())
+        return found
+
+    def loss(
+        self, tokens: Tensor, learnt: Tensor, anchored: Tensor | None = None, base: "Network | None" = None
+    ) -> tuple[Tensor, int, Tensor, int]:
+        """Sum of cross-entropies of the tokens that count, in nats, and how many they are; then of divergences from the base.
+
+        Args:
+            tokens, learnt: (rows, n) each.
+            anchored: which rows are held to what the base predicts, (rows,).
+            base: the network before training.
+        """
+        hidden, counted = self.hidden(tokens)[:, :-1], learnt[:, 1:]
+        vocabulary = self.model.lm_head.weight.detach()
+        none = torch.zeros((), requires_grad=False)
+        if anchored is None or base is None or not anchored.any():
+            total = losses.cross_entropy_sum(hidden[counted], vocabulary, tokens[:, 1:][counted])
+            return total, int(counted.sum()), none, 0
+        with torch.no_grad():
+            wanted = base.hidden(tokens[anchored])[:, :-1]
+        total, taught, held = none, counted & ~anchored[:, None], counted[anchored]
+        if taught.any():
+            total = losses.cross_entropy_sum(hidden[taught], vocabulary, tokens[:, 1:][taught])
+        apart = losses.divergence_sum(hidden[anchored][held], wanted[held], vocabulary)
+        return total, int(taught.sum()), apart, int(held.sum())
 
 
 def rate_at(done: float) -> float:
-    """Learning rate when so much of the time is spent: a short rise, then straight down to zero."""
-    return RATE * (done / WARM if done < WARM else max(0.0, (1 - done) / (1 - WARM)))
+    """Learning rate when so much of the time is spent: a short rise, a plateau, then straight down to zero, so that a run to which
+    hours are added goes on as if they had been there (Hu et al., 2024)."""
+    return RATE * min(1.0, done / WARM, max(0.0, (1 - done) / (1 - FALLING_FROM)))
 
 
 class Batches:
@@ -528,8 +599,8 @@ class Batches:
         epoch, at = divmod(count, len(held))
         return held[np.random.default_rng((7, epoch)).permutation(len(held))[at]] if epoch else held[at]
 
-    def of(self, step: int, instructed: bool) -> Iterator[tuple[str, float, Tensor, Tensor]]:
-        """Name, weight, tokens and which of them count."""
+    def of(self, step: int, instructed: bool) -> Iterator[tuple[str, float, Tensor, Tensor, Tensor | None]]:
+        """Name, weight, tokens, which of them count, and which rows are held to the base."""
         if instructed:
             group = self.groups[step % len(self.groups)]
             longest = max(len(ids) for ids, _ in group)
@@ -538,17 +609,16 @@ class Batches:
             for at, (ids, answer) in enumerate(group):
                 tokens[at, : len(ids)] = ids
                 learnt[at, len(ids) - answer : len(ids)] = True
-            yield "answers", INSTRUCTION_WEIGHT, torch.from_numpy(tokens), torch.from_numpy(learnt)
-        rows = np.stack(
-            [
-                self._row("reports", int(self.report_at[at]))
-                if instructed and self.report[at]
-                else self._row(*self.order[at])
-                for at in range(step * ROWS, (step + 1) * ROWS)
-            ]
-        )
-        tokens_ = torch.from_numpy(rows.astype(np.int64))
-        yield "text", 1.0, tokens_, (tokens_ != 0) & (tokens_ != self.start)
+            yield "answers", INSTRUCTION_WEIGHT, torch.from_numpy(tokens), torch.from_numpy(learnt), None
+        at = range(step * ROWS, (step + 1) * ROWS)
+        names = ["reports" if instructed and self.report[one] else self.order[one][0] for one in at]
+        rows = [
+            self._row(name, int(self.report_at[one]) if name == "reports" else self.order[one][1])
+            for name, one in zip(names, at, strict=True)
+        ]
+        tokens_ = torch.from_numpy(np.stack(rows).astype(np.int64))
+        anchored = torch.tensor([name in ANCHORS for name in names])
+        yield "text", 1.0, tokens_, (tokens_ != 0) & (tokens_ != self.start), anchored
 
 
 def train(folder: Path, hours: float) -> None:
@@ -556,7 +626,7 @@ def train(folder: Path, hours: float) -> None:
     weights = read_weights(folder / "trimmed.gguf")
     start = weights.token_id("bos")
     assert start is not None
-    network, batches = Network(weights), Batches(folder, start)
+    network, base, batches = Network(weights), Network(weights), Batches(folder, start)
     optimiser = torch.optim.Adam(list(network.trained.values()), lr=RATE, betas=(0.9, 0.95))
     step, spent, curve = 0, 0.0, []
     checkpoint = folder / "checkpoint.pt"
@@ -589,11 +659,13 @@ def train(folder: Path, hours: float) -> None:
                 group["lr"] = rate_at(max(done, 1e-3))
             record: dict[str, Any] = {}
             counted = 0
-            for name, weight, tokens, learnt in batches.of(step, done > INSTRUCTED_FROM):
-                loss, count = network.loss(tokens, learnt)
-                (loss * weight).backward()
-                record[name] = round(loss.item() / max(1, count), 4)
-                counted += count
+            for name, weight, tokens, learnt, anchored in batches.of(step, done > INSTRUCTED_FROM):
+                loss, count, apart, held = network.loss(tokens, learnt, anchored, base)
+                (loss * weight + apart * ANCHOR_WEIGHT).backward()
+                for said, value, of in ((name, loss, count), ("apart", apart, held)):
+                    if of:
+                        record[said] = round(value.item() / of, 4)
+                counted += count + held
             if not all(math.isfinite(value) for value in record.values()):
                 raise SystemExit(
                     "La perte n'est plus un nombre : reprenez du point de reprise avec un taux plus petit (RATE)."
@@ -604,11 +676,12 @@ def train(folder: Path, hours: float) -> None:
             torch.nn.utils.clip_grad_norm_(list(network.trained.values()), 1.0)
             optimiser.step()
             optimiser.zero_grad()
-            network.refresh()
             step += 1
+            if not network.quantised or step % ROUNDED_EVERY == 0:
+                network.refresh()
             spent += time.monotonic() - started
             curve.append({"step": step, "done": round(done, 4), "tokens": counted, **record})
-            advance(int(1000 * spent / 3600 / hours), f"perte {record['text']:.3f}")
+            advance(int(1000 * spent / 3600 / hours), f"perte {record.get('text', 0):.3f}")
             if time.monotonic() - saved > 100:
                 save()
                 saved = time.monotonic()

@@ -230,7 +230,7 @@ def _start(path: Path, name: str, api_key: str) -> Any:
     parameters.n_ctx = CONTEXT_TOKENS
     parameters.n_parallel = 1
     cores = len(os.sched_getaffinity(0))
-    parameters.cpuparams.n_threads = max(1, cores - 1)  # token after token, they wait for one another: one is left to the server
+    parameters.cpuparams.n_threads = max(1, cores - 1)  # one is left to the server that hands the tokens out
     parameters.cpuparams_batch.n_threads = cores  # for the prompt
     parameters.verbosity = 0
     parameters.ui = False

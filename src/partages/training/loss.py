@@ -54,6 +54,38 @@ def cross_entropy_sum(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor
     return result
 
 
+class _ChunkedDivergence(torch.autograd.Function):
+    """Sum of divergences of what ``hidden`` predicts from what ``wanted`` predicts, a piece at a time."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        gradient = torch.empty_like(hidden)
+        for start in range(0, len(hidden), CHUNK):
+            piece = slice(start, start + CHUNK)
+            own = torch.log_softmax((hidden[piece] @ weight.T).float(), dim=-1)
+            aim = torch.log_softmax((wanted[piece] @ weight.T).float(), dim=-1)
+            share = aim.exp()
+            total += (share * aim.sub_(own)).sum()
+            torch.mm(own.exp_().sub_(share).to(hidden.dtype), weight, out=gradient[piece])
+        ctx.gradient = gradient
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.gradient * given.to(ctx.gradient.dtype), None, None
+
+
+def divergence_sum(hidden: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Sum over positions of the Kullback-Leibler divergence from the network that gave ``wanted``, in nats.
+
+    Keeps a network near another where it need not change (distillation: Hinton et al., 2015). ``hidden`` and ``wanted`` (n, d),
+    ``weight`` (vocabulary, d), shared and frozen; gradients go to ``hidden`` alone.
+    """
+    result: Tensor = _ChunkedDivergence.apply(hidden, wanted, weight)
+    return result
+
+
 def attention(segments: Tensor) -> Tensor:
     """Who may look at whom: (batch, 1, n, n), true within a segment and not ahead."""
     n = segments.shape[1]
