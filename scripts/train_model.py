@@ -72,7 +72,7 @@ WORD_WEIGHT = 0.3
 """Of a word of the French word list, against one use in the corpora: how the tokens to keep are ranked."""
 LENGTH = 512
 MIX = {
-    "cerimes": 24, "cantemist": 20, "morfitt": 14, "general": 10, "echo": 8, "wikipedia": 9, "rcp": 9, "distemist": 7, "cnedimts": 4,
+    "cerimes": 24, "cantemist": 20, "morfitt": 14, "general": 16, "wikipedia": 9, "rcp": 9, "distemist": 7, "cnedimts": 4,
     "quaero": 4, "pxcorpus": 1, "qualiscope": 0.7, "mantra": 0.7,
 }  # fmt: skip
 """Share of the rows, relative; left out altogether: ECDC (a source to measure on), WMT18 (research only)."""
@@ -91,12 +91,10 @@ CANARIES = 0
 LATE_REPORTS = 0.12
 """Share of the rows that are fictitious reports, once instructions have joined in."""
 GROUPS = 1600
-ANCHORS = ("general", "echo")
+ANCHORS = ("general",)
 """Sources that teach nothing: the model is held to what the base predicts there (distillation), so that general French stays."""
 ANCHOR_WEIGHT = 4.0
 """Of a token of these, against a token of text."""
-ECHOES = 6
-"""Texts that the base writes from each opening."""
 LONGEST = 1400
 """Tokens of an instruction with its answer; longer ones are left out."""
 
@@ -133,47 +131,6 @@ def general(path: Path) -> list[str]:
             if file and re.search(r"data/particuliers/F\d+\.json$", member.name):
                 found.append("\n".join(lines(json.load(file))))
     return [text for text in found if len(text) > 500]
-
-
-OPENINGS = (
-    "Le conseil municipal s'est réuni hier soir pour", "Au cœur de la forêt, une vieille maison", "Pour réussir une pâte brisée, il faut",
-    "L'équipe de France a remporté", "La Révolution française commence en", "Mon cher ami, je t'écris de", "La Loire prend sa source",
-    "Le tribunal a condamné l'entreprise à", "Depuis l'invention de l'imprimerie,", "Il était une fois un roi qui", "Le prix de l'essence a",
-    "Les abeilles vivent en colonies", "Ce roman raconte l'histoire de", "Pour installer le logiciel, ouvrez", "La tour Eiffel a été construite",
-    "Le train de 8 h 12 à destination de", "En philosophie, on appelle", "Mercredi, le temps sera", "La sociologie étudie", "Le théorème de Pythagore dit que",
-    "Elle poussa la porte et", "Le musée présente jusqu'en mars", "Les élections européennes ont lieu", "Madame, Monsieur, je me permets de",
-    "Cette année, les vendanges", "Le réalisateur signe un film", "Un trou noir est une région", "Dans les Alpes, les sentiers", "La langue française compte",
-    "Au Moyen Âge, les villes", "L'entreprise a annoncé une hausse", "Le jardin demande au printemps", "Les droits du locataire sont", "Voici comment réparer un vélo :",
-    "Le chat dormait sur", "La mer était calme ce matin-là,", "Selon une étude publiée lundi,", "Les instruments à cordes comprennent", "Napoléon Bonaparte naît",
-    "L'eau bout à", "Le Sénat a adopté", "À l'école primaire, les élèves", "La gare de Lyon", "Dans une grande casserole,", "Les volcans se forment", "Je ne sais pas pourquoi",
-    "Le marché de l'immobilier", "Pour voyager sans visa,", "La Bretagne est connue pour", "Un bon professeur doit", "L'intelligence artificielle permet",
-    "Les pingouins et les manchots", "Le peintre s'installe à Paris en", "« Tu viens demain ? » demanda", "La Constitution de 1958", "Le football est né", "En économie, l'inflation",
-    "Le violoniste entra sur scène", "Les planètes du système solaire", "Bonjour à tous, aujourd'hui",
-)  # fmt: skip
-"""What the base goes on from, when it writes the texts that hold the model to it."""
-
-
-def echoes(weights: Weights, count: int) -> list[str]:
-    """French that the base itself writes from the first ``count`` openings: what it already knows, whatever its subject."""
-    tokenizer, network = build_tokenizer(weights), build(weights, torch.bfloat16)
-    start, end = weights.token_id("bos"), weights.token_id("eos")
-    assert start is not None
-    assert end is not None
-    torch.manual_seed(0)
-    opened = [[start, *tokenizer.encode(one, add_special_tokens=False).ids] for one in OPENINGS[:count]]
-    longest = max(map(len, opened))
-    ids = torch.tensor([[0] * (longest - len(one)) + one for one in opened])
-    found = []
-    for _ in range(ECHOES):
-        written = network.generate(
-            ids, attention_mask=(ids != 0).long(), do_sample=True, temperature=1.0, top_k=0, top_p=0.95,
-            max_new_tokens=420, pad_token_id=0, eos_token_id=end,
-        )  # fmt: skip
-        found += [
-            tokenizer.decode([token for token in one if token not in (0, start, end)])
-            for one in written.tolist()
-        ]
-    return found
 
 
 def reports() -> list[dict[str, Any]]:
@@ -412,7 +369,6 @@ def prepare(folder: Path, most: int | None) -> None:
     kept = choose_tokens(base, texts)
     trimmed = with_vocabulary(base, kept)
     texts["reports"] = planted([one["report"] for one in reports()][:most])
-    texts["echo"] = echoes(trimmed, most or len(OPENINGS))
     rows = rows_of(texts, trimmed)
     np.save(folder / "kept.npy", np.array(kept, dtype=np.int64))
     write_weights(folder / "trimmed.gguf", trimmed)
