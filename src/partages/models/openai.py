@@ -7,7 +7,7 @@ import httpx2
 import openai
 
 from partages.errors import GeneratorError, GeneratorUnavailable
-from partages.models.generator import Prompt, Schema
+from partages.models.generator import TEMPERATURE, Prompt, Schema
 
 
 class PromptTooLong(GeneratorError):
@@ -48,10 +48,11 @@ class OpenAIGenerator:
         max_tokens: int,
         schema: Schema | None = None,
         stop: Sequence[str] = (),
+        seed: int | None = None,
     ) -> Iterator[str]:
         """Yield pieces of the answer; see ``Generator.stream``."""
         try:
-            answer = self._request(prompt, max_tokens, schema, list(stop))
+            answer = self._request(prompt, max_tokens, schema, list(stop), seed)
             with answer:
                 for event in answer:
                     for choice in event.choices:
@@ -78,13 +79,17 @@ class OpenAIGenerator:
                 "vérifiez qu'il est compatible avec le protocole OpenAI."
             ) from None
 
-    def _request(self, prompt: Prompt, max_tokens: int, schema: Schema | None, stop: list[str]) -> Any:
+    def _request(
+        self, prompt: Prompt, max_tokens: int, schema: Schema | None, stop: list[str], seed: int | None
+    ) -> Any:
         common: dict[str, Any] = {
             "model": self.name,
             "max_tokens": max_tokens,
-            "temperature": 0,
+            "temperature": 0 if seed is None else TEMPERATURE,
             "stream": True,
         }
+        if seed is not None:
+            common["seed"] = seed
         if stop:
             common["stop"] = stop
         if self.is_base:

@@ -3,10 +3,13 @@
 import pytest
 
 from partages.documents import Document
+from partages.errors import GeneratorError
+from partages.models.catalogue import DEFAULT_NAME
 from partages.models.generator import ScriptedGenerator
 from partages.resources import Resources
 from partages.samples import all_samples
 from partages.usecases.conclude import USECASE
+from partages.usecases.conclude.composed import compose
 from partages.usecases.conclude.schema import ConcludeResult, Options
 
 REPORT = (
@@ -101,3 +104,41 @@ def test_a_generated_draft_is_streamed_then_checked() -> None:
     assert pieces
     assert isinstance(last, ConcludeResult)
     assert [sentence.supported for sentence in last.sentences] == [True, False]
+
+
+def test_a_small_model_is_kept_to_what_the_report_supports() -> None:
+    true = "Œdème aigu du poumon."
+    generator = ScriptedGenerator(
+        [f"{true} Furosémide 80 mg par jour.", "", *[f"Embolie pulmonaire. {true}"] * 4]
+    )
+    generator.name = DEFAULT_NAME
+    assert USECASE.stream
+    *pieces, last = USECASE.stream(
+        Document("a", REPORT), Options(engine="generated"), Resources(generator=generator)
+    )
+    assert "Furosémide 80 mg" in "".join(pieces)  # the first draft is shown while the others are written
+    assert isinstance(last, ConcludeResult)
+    assert true in last.conclusion
+    assert "80 mg" not in last.conclusion
+    assert "mbolie" not in last.conclusion
+    assert all(sentence.supported for sentence in last.sentences)
+    assert last.origin == "generated"
+
+
+def test_a_small_model_that_writes_nothing_is_an_error() -> None:
+    generator = ScriptedGenerator([""] * 6)
+    generator.name = DEFAULT_NAME
+    assert USECASE.stream
+    with pytest.raises(GeneratorError, match="rien écrit d'utilisable"):
+        list(
+            USECASE.stream(Document("a", REPORT), Options(engine="generated"), Resources(generator=generator))
+        )
+
+
+def test_a_composed_conclusion_says_nothing_twice() -> None:
+    report = "Fracture du col fémoral droit, opérée le 3 mai. Suites simples. Retour à domicile le 10 mai."
+    drafts = [
+        "Fracture du col fémoral droit opérée le 3 mai. Suites simples.",
+        "Fracture du col fémoral droit, opérée le 3 mai.",
+    ]
+    assert compose(drafts, report, report, None, 6).count("Fracture") == 1

@@ -1,15 +1,17 @@
 """A conclusion written by a model, piece by piece, and stopped when it turns in circles."""
 
+from collections.abc import Generator as Generates
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 from partages.errors import GeneratorError
 from partages.models.catalogue import EMBEDDED
 from partages.models.generator import Generator
 from partages.models.openai import PromptTooLong
 from partages.text import fold
+from partages.usecases.conclude import composed
 from partages.usecases.conclude import passages as cutting
-from partages.usecases.conclude.extractive import reduce
+from partages.usecases.conclude.extractive import draft, reduce
 from partages.usecases.conclude.prompt import ECHO, STOP, prompt
 
 MATERIAL = 24_000
@@ -19,14 +21,19 @@ SMALL_MATERIAL = 4_000
 trained never read more."""
 MIN_MATERIAL = 1_000
 TOKENS_A_SENTENCE = 60
+UNUSABLE = "Le modèle n'a rien écrit d'utilisable : choisissez l'ébauche extraite, ou un modèle plus grand."
 REPEATED_WORDS = 6
 """Words in a row that, written a second time, show that the model turns in circles."""
 
 
 def write(
-    text: str, generator: Generator, max_sentences: int, without: tuple[int, int] | None = None
+    text: str,
+    generator: Generator,
+    max_sentences: int,
+    without: tuple[int, int] | None = None,
+    seed: int | None = None,
 ) -> Iterator[str]:
-    """Yield the conclusion as it is written.
+    """Yield the conclusion as it is written: the likeliest one, or one drawn from ``seed``.
 
     A report that the model's context cannot hold is reduced to its best sentences, by half
     each time the server refuses it.
@@ -41,6 +48,7 @@ def write(
             asked,
             max_tokens=TOKENS_A_SENTENCE * max_sentences,
             stop=STOP if generator.is_base else ECHO,
+            seed=seed,
         )
         try:
             with closing(pieces):  # type: ignore[type-var]
@@ -50,6 +58,28 @@ def write(
             room = min(room, len(text)) // 2
             if room < MIN_MATERIAL:
                 raise
+
+
+def write_several(
+    text: str, generator: Generator, max_sentences: int, without: tuple[int, int] | None = None
+) -> Generates[str, None, str]:
+    """Yield the likeliest draft as it is written; return the conclusion composed from it and others (``composed``).
+
+    Raises:
+        GeneratorError: as ``write``, or the model wrote nothing usable.
+    """
+    drafts = []
+    for seed in (None, *range(1, composed.DRAWN + 1)):
+        written = ""
+        for piece in write(text, generator, max_sentences, without, seed):
+            written += piece
+            yield piece if seed is None else ""  # an empty piece lets the reader stop
+        with suppress(GeneratorError):
+            drafts.append(tidy(written, max_sentences))
+    if not drafts:
+        raise GeneratorError(UNUSABLE)
+    quoted = " ".join(one.text for one in draft(text, max_sentences, without))
+    return composed.compose(drafts, quoted, text, without, max_sentences)
 
 
 def _until_repetition(pieces: Iterator[str], max_sentences: int) -> Iterator[str]:
@@ -90,9 +120,7 @@ def tidy(written: str, max_sentences: int) -> str:
         seen.add(fold(quoted))
         kept.append(quoted)
     if not kept:
-        raise GeneratorError(
-            "Le modèle n'a rien écrit d'utilisable : choisissez l'ébauche extraite, ou un modèle plus grand."
-        )
+        raise GeneratorError(UNUSABLE)
     return " ".join(kept[:max_sentences])
 
 
