@@ -100,7 +100,7 @@ function draw(stay) {
 function count(stay) {
   const kept = stay.codes.filter((code) => code.state === "retenu").length;
   $("resume").textContent = stay.codes.length
-    ? `${stay.codes.length} codes proposés, ${kept} retenu${kept > 1 ? "s" : ""}.`
+    ? `${stay.codes.length} code${stay.codes.length > 1 ? "s proposés" : " proposé"}, ${kept} retenu${kept > 1 ? "s" : ""}.`
     : "Aucun code n'est proposé : le texte ne décrit pas de diagnostic reconnu. Cherchez un code ci-dessus.";
 }
 function item(code) {
