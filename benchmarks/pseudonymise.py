@@ -152,7 +152,10 @@ def test_beds(halves: list[str]) -> dict[str, list[tuple[str, list[Span]]]]:
     return beds
 
 
-SNIPPETS = {"snippets-dev": "dev", "snippets": "held-out", "blind-tune": "blind:tune", "blind": "blind:held"}
+SNIPPETS = {
+    "snippets-dev": "dev", "snippets": "held-out", "blind-tune": "blind:tune", "blind": "blind:held",
+    "contacts-tune": "contacts:tune", "contacts": "contacts:held",
+}  # fmt: skip
 HEAD = (
     "| {} | recall | character precision | the same, all counted | names | dates | identifiers, contacts | places | hospitals | the rest |\n"
     + "| --- " * 10
@@ -328,7 +331,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=("quality", "ablation", "false-masks", "speed", "peers"))
-    parser.add_argument("--halves", nargs="+", default=["dev", "held-out", "snippets", "blind", "generated"])
+    parser.add_argument(
+        "--halves", nargs="+", default=["dev", "held-out", "snippets", "blind", "contacts", "generated"]
+    )
     parser.add_argument(
         "--weights", type=Path, help="for the ablation: folder of the models of a cross-validation"
     )

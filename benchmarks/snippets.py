@@ -2,7 +2,8 @@
 
 ``data/snippets/dev.txt``: errors read and mended. ``held-out.txt``: written after the engines were first measured, errors
 never read. ``blind.txt``: two hundred more in other hands, written before its author read any rule or list; every second one
-(``blind:tune``) sets thresholds and has its errors read, the others (``blind:held``) only ever give figures. ``O`` marks what some
+(``blind:tune``) sets thresholds and has its errors read, the others (``blind:held``) only ever give figures. ``contacts.txt``: identifiers and contacts in messy lines, halved in the same way.
+``O`` marks what some
 annotators would mark and others not (a lone year, an occupation, a feast day, a demonym): counted neither way.
 """
 

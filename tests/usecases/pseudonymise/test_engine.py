@@ -177,3 +177,24 @@ def test_the_statistical_voice_keeps_the_same_promises() -> None:
     spans = detect(text)
     assert all(0 <= span.start < span.end <= len(text) for span in spans)
     assert not any("Parkinson" in text[span.start : span.end] for span in spans)
+
+
+@pytest.mark.parametrize("statistical", [True, False])
+def test_a_web_address_with_a_name_in_it_is_masked_whole(statistical: bool) -> None:
+    text = "Résultats sur https://resultats.labo.example/p/24L0098812?nom=ROSE, dossier 4471"
+    values = [text[s.start : s.end] for s in detect(text, statistical=statistical) if s.label == "Url"]
+    assert values == ["https://resultats.labo.example/p/24L0098812?nom=ROSE"]
+
+
+@pytest.mark.parametrize("statistical", [True, False])
+def test_glued_numbers_stay_apart_and_leave_the_words_before_them(statistical: bool) -> None:
+    text = "IPP8004417765 NDA240331998 Venue771204 iep400198"
+    values = [text[s.start : s.end] for s in detect(text, statistical=statistical)]
+    assert values == ["IPP8004417765", "NDA240331998", "771204", "400198"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("Bon de transport BT 2024 5512", "BT 2024 5512"), ("Anapath H24.10218", "H24.10218")]
+)
+def test_labels_of_transport_and_pathology(text: str, value: str) -> None:
+    assert [text[s.start : s.end] for s in detect(text, statistical=False)] == [value]

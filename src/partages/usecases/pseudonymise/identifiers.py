@@ -37,7 +37,7 @@ LABELS: tuple[tuple[str, str, str], ...] = (
         r"(?:N[°º]|No\.?(?=\s?:|\s\d)|num[ée]ro|num\.?)\s?(?:de |du |d')?(?:la )?(?-i:[A-Z]?[a-zàâéèêîôû'-]{2,18}\.?|[A-Z]{2,5}(?= ?:? ?\d))?(?-i: de [a-z]{3,12})?|R[ée]f(?:[ée]rences?|\.)?(?: interne)?"
         r"|Accession|Acc\.?|Demande|[VN]/R[ée]f\.?|Code(?-i: [a-zéèê]{3,10}\.?)?|Matricule|Badge|Mutuelle|Contrat|Fiche|Passeport|Digicode|S/?N|Assurance|CNI|Permis|Plaque|Carte(?: vitale)?"
         r"|Examen|Pr[ée]l[èe]vement|Lot|S[ée]rie|Bloc|Lame|[ÉE]chantillon|Inclusion|Cassette|Facture|Ordonnance|Adh[ée]rent|D[ée]claration|FEIR|CPA|CGR|Culot|Proth[èe]se|Pacemaker|Stimulateur|Biopsie|Poche|Bo[îi]te|Archives?|Classeur|Casier|Protocole|Ticket|IBAN|Compte|Étiquette|Identification"
-        r"|MRN|NISS|BSN|PESEL|NHS(?: (?:number|no\.?))?|(?:Case|Hospital|Patient|Chart|File|Record) (?:no\.?|number)|Allocataire|AGDREF|Titre de séjour|Prescription|Sujet|Randomi[sz]ation|Visite|Ordre(?: des médecins)?|GAP|Registre|Code-barres?|Sample|Specimen|Order",
+        r"|MRN|NISS|BSN|PESEL|NHS(?: (?:number|no\.?))?|(?:Case|Hospital|Patient|Chart|File|Record) (?:no\.?|number)|Allocataire|AGDREF|Titre de séjour|Prescription|Sujet|Randomi[sz]ation|Visite|Ordre(?: des médecins)?|GAP|Registre|Code-barres?|Sample|Specimen|Order|Agr[ée]ment|Anapath|Bon de (?:transport|commande|livraison)|CRISTAL",
         "AUTRE",
         "Patient",
     ),
@@ -180,7 +180,7 @@ _STOP_AFTER_ADDRESS = re.compile(
 
 _LABEL_OPENINGS = openings(
     "n no nº n° fin rpp ade am ins mat ide nir num sec ss s nss imm nia nda sej iep ven hos i ipp nip dos pat id ref acc dem v cod bad mut con fic pas dig sn ass cni per pla "
-    "sir car exa pre lot ser blo lam ech inc cas fac ord adh dec fei cpa cgr cul pro pac sti bio poc boi arc cla tic iba com eti mrn nis bsn pes nhs cha fil rec all agd tit pre suj ran vis gap reg sam spe"
+    "sir car exa pre lot ser blo lam ech inc cas fac ord adh dec fei cpa cgr cul pro pac sti bio poc boi arc cla tic iba com eti mrn nis bsn pes nhs cha fil rec all agd tit pre suj ran vis gap reg sam spe agr ana bon cri"
 )
 _LOGIN_OPENINGS = openings("edi imp val sai sig cre mod ext gen con log uti use ope sky ide com")
 _PLATE_OPENINGS = openings("pla imm veh voi cam sco mot")
@@ -206,7 +206,6 @@ def find_identifiers(text: str) -> Iterator[Finding]:
             continue
         value = found.group().rstrip("-/._")
         digits = sum(map(str.isdigit, value))
-        glued = text[match.end() - 1].isalpha() and text[match.end()].isdigit()
         if digits < (4 if kind == "AUTRE" and value.isdigit() else 3) or _is_date_like(value):
             continue
         if kind == "AUTRE" and (
@@ -221,7 +220,10 @@ def find_identifiers(text: str) -> Iterator[Finding]:
             or (text[match.end() - 1] == " " and _CARE_CODE.fullmatch(value))
         ):
             continue
-        start = match.start(f"L{index}") if glued else match.end()
+        label = match[f"L{index}"]
+        start = match.end()
+        if start == match.end(f"L{index}") and label.isalpha() and label.isupper() and text[start].isdigit():
+            start = match.start(f"L{index}")  # IPP00448719: letters that may belong to the number
         yield _code(
             start, match.end() + len(value), kind, role, 0.93 if kind != "AUTRE" else 0.85, f"label {kind}"
         )
@@ -298,7 +300,8 @@ def find_contacts(text: str) -> Iterator[Finding]:
             start = match.start() - len(before.group())
             yield Finding(start, after.end(), Categorie.EMAIL, 0.98, "spelled e-mail")
     for match in _URL.finditer(text):
-        yield Finding(*match.span(), Categorie.URL, 0.9, "url")
+        announced = match.group()[:4].lower() in ("http", "www.")
+        yield Finding(*match.span(), Categorie.URL, 0.99 if announced else 0.9, "url")
     for match in _at(_PHONE, text, _PHONE_START):
         start, end = match.span()
         start += match.group().startswith("(") and ")" not in match.group()

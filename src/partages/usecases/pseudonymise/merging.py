@@ -4,6 +4,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 from partages.text import fold
 from partages.usecases.pseudonymise.finding import Finding
@@ -58,6 +59,10 @@ def merge(text: str, settled: list[Finding], proposed: Iterable[Finding]) -> lis
         inside = [settled[at] for at in touched]
         if any(other.label in _EXACT for other in inside):
             continue  # an address of the web ends where its rule says
+        if finding.label == Categorie.CODE and any(
+            _LABEL_BETWEEN.search(text, left.end, right.start) for left, right in pairwise(inside)
+        ):
+            continue  # several numbers with their labels, not one
         if not removed & set(touched) and all(
             other.start >= finding.start
             and other.end <= finding.end
@@ -83,6 +88,7 @@ def merge(text: str, settled: list[Finding], proposed: Iterable[Finding]) -> lis
     return join(text, _disjoint(sorted([*kept, *added], key=lambda f: (f.start, -f.end))))
 
 
+_LABEL_BETWEEN = re.compile(r"[^\W\d_]{3}")
 _EXACT = frozenset({Categorie.EMAIL, Categorie.URL})
 _PROPER = frozenset({*_NAMES, Categorie.VILLE, Categorie.ETABLISSEMENT})
 
