@@ -11,7 +11,7 @@ from partages.usecases.pseudonymise.wording import matches, openings
 # label -> (CodeType, RoleNUM); the most specific first
 LABELS: tuple[tuple[str, str, str], ...] = (
     (r"SIRET|SIREN|SIRET/SIREN", "AUTRE", "Hopital"),
-    (r"N[°ºo]?\s?FINESS|FINESS(?: (?:juridique|géographique|ET|EJ))?", "FINESS", "Hopital"),
+    (r"N[°ºo]?\s?FINESS|FINESS(?: (?:juridique|g[ée]o(?:graphique|\.)?|ET|EJ))?", "FINESS", "Hopital"),
     (r"RPPS|ADELI|N[°ºo]\s?(?:d')?(?:ordre|prescripteur)|N[°ºo] AM|AM(?=\s?:)", "RPPS", "PersonnelSante"),
     (r"INS(?:-C|-NIR|-A)?(?: qualifiée?)?|Matricule INS|Identité nationale de santé", "INS", "Patient"),
     (
@@ -28,7 +28,7 @@ LABELS: tuple[tuple[str, str, str], ...] = (
         "Patient",
     ),
     (
-        r"I\.?P\.?P\.?|NIP(?:P)?|N[°ºo]?\s?(?:de |du )?(?:dossier(?: (?:patient|m[ée]dical))?|patient)|Dossier(?-i: [a-zé]{2,10}\.?)?(?: n[°ºo])?|Num\.? patient"
+        r"I\.?P\.?P\.?|NIP(?:P)?|N[°ºo]?\s?(?:de |du )?(?:dossier(?: (?:patient|m[ée]dical))?|patient)|Dossier(?-i: [a-zé]{2,10}\.?)?(?: n[°ºo])?|Doss\.?|Num\.? patient"
         r"|Ident(?:ifiant|\.)(?: patient| permanent)?|ID patient|N[°ºo] d'identification|Patient n[°ºo]|Pat\. ?ID|ID(?=\s?:)",
         "NIPouIPP",
         "Patient",
@@ -80,7 +80,7 @@ _CARE_CODE = re.compile(
 )
 _NIR = re.compile(
     r"(?<!\d)([1-478])[ .]?(\d{2})[ .]?(0[1-9]|1[0-2]|[2-9]\d)[ .]?(\d{2}|2[AB])[ .]?(\d{3})[ .]?(\d{3})"
-    r"(?:(?:[ ./-]{0,3}| ?[,(]? ?cl[ée] ?[:=]? ?)(\d{2}))?(?!\d)"
+    r"(?:(?:[ ./-]{0,3}| ?[,(]? ?(?i:cl[ée])\)? ?[:=]? ?)(\d{2}))?(?!\d)"
 )
 _PHONE = re.compile(
     r"(?<![\d.,/-])(?:(?:\+|00) ?33 ?(?:\(0\) ?)?[1-9]|\(?0[1-9]\)?|\(0\) ?[1-9])(?:[ .\-/_]{0,2}\d{2}){4}(?: ?/ ?\d{2}(?=[ ,;)\n]|$)(?! ?(?:mg|ml|ans|mm|cm|kg|h)\b)){0,2}(?!\d|[.,/]\d)"
@@ -94,9 +94,10 @@ _LOCAL_PART = 130
 """Characters looked at before the sign of an address."""
 _SPELLED_SIGN = re.compile(r"[\[({] ?(?:at|a|AT|A) ?[\])}]|arobase|AROBASE|Arobase")
 _AT_SIGN = re.compile(r"(?i) ?(?:@|[\[({] ?(?:at|a|arobase|chez) ?[\])}]|(?<=\w) arobase ) ?")
-_BEFORE_SIGN = re.compile(r"[\w+-]{1,40}(?:(?: ?\. ?| point )[\w+-]{1,40}){0,3}$")
+_DOT = r"(?: ?\. ?| (?i:point) | ?[\[(](?i:point|dot)[\])] ?)"
+_BEFORE_SIGN = re.compile(rf"[\w+-]{{1,40}}(?:{_DOT}[\w+-]{{1,40}}){{0,3}}$")
 _AFTER_SIGN = re.compile(
-    r"[A-Za-z0-9-]{2,40}(?:(?: ?\. ?| point |\. ?\n)[A-Za-z0-9-]{2,40}){0,3}(?: ?\. ?| point )(?:fr|com|org|net|eu|be|ch|example)\b"
+    rf"[A-Za-z0-9-]{{2,40}}(?:(?:{_DOT}|\. ?\n)[A-Za-z0-9-]{{2,40}}){{0,3}}{_DOT}(?i:fr|com|org|net|eu|be|ch|example)\b"
 )
 _PHONE_LABEL = re.compile(
     r"(?<![^\W_])(?:t[ée]l(?:[ée]phone|\.)?(?: ?(?:port(?:able)?|fixe|secr[ée]tariat|bureau|domicile)\.?)?|fax|t[ée]l[ée]copie|portable|port\."
@@ -104,6 +105,13 @@ _PHONE_LABEL = re.compile(
     r"\s?(?:n[°ºo])?[\s:.(]{0,6}(\+?\d(?:[\d .\-/()]{1,22})\d)(?!\d)",
     re.I,
 )
+_TEMPERATURE = re.compile(r"[34]\d[.,]\d")
+_AFTER_PHONE = re.compile(
+    r" ?(?:[-/]|(?i:ext\.?|p\.?|poste|ou|puis)) ?(\d{2}[ .]\d{3}|\d{3,5})(?![\d/]|[.,]\d| ?(?:mg|ml|g|%|UI|jours|ans|h)\b)"
+)
+"""A second number, or an extension, after a phone."""
+_LISTED_CALL = re.compile(r"[A-ZÀ-Þ][\w'-]{1,25} ?[:-] ?(\d{2}[ .]\d{2,3}|\d{4,5})(?=\s*(?:/|\n|$))")
+_CALLED_LINE = re.compile(r"(?i)(?:poste|bip|dect|interne|t[ée]l)\b(?:[^\n]{0,90}\n)?[^\n]{0,90}\d / ?$")
 _EXTENSION = re.compile(
     r"(?:Dr|Pr|Mme|M\.|IDE|bureau|secr[ée]tariat|astreinte|interne|cadre|accueil|standard|labo|bloc|service|Tel)[^()\n]{0,30}\((?:[^()\n]{0,25}, ?)?(\d{4})\)"
 )
@@ -306,6 +314,13 @@ def find_contacts(text: str) -> Iterator[Finding]:
         start, end = match.span()
         start += match.group().startswith("(") and ")" not in match.group()
         yield Finding(start, end, Categorie.TELEPHONE, 0.95, "phone", {"RoleNUM": owner(text, start)})
+        if more := _AFTER_PHONE.match(text, end):
+            yield Finding(
+                *more.span(1), Categorie.TELEPHONE, 0.8, "after a phone", {"RoleNUM": owner(text, start)}
+            )
+    for match in _LISTED_CALL.finditer(text):
+        if _CALLED_LINE.search(text[max(0, match.start() - 160) : match.start()]):
+            yield Finding(*match.span(1), Categorie.TELEPHONE, 0.8, "extension", {"RoleNUM": "Hopital"})
     for match in _EXTENSION.finditer(text):
         if not re.match(r"19[3-9]|20[0-3]", match[1]):
             yield Finding(*match.span(1), Categorie.TELEPHONE, 0.7, "extension", {"RoleNUM": "Hopital"})
@@ -316,7 +331,11 @@ def find_contacts(text: str) -> Iterator[Finding]:
     symbols = "☎" in text or "📞" in text
     for match in _PHONE_LABEL.finditer(text) if symbols else matches(_PHONE_LABEL, text, _PHONE_OPENINGS):
         value = re.split(r"  |[ (]\d{1,2}[/.]\d{1,2}[/.]", match.group(1))[0]
-        if sum(map(str.isdigit, value)) >= 3 and not _is_date_like(value):
+        if (
+            sum(map(str.isdigit, value)) >= 3
+            and not _is_date_like(value)
+            and not _TEMPERATURE.fullmatch(value)
+        ):
             end = match.start(1) + len(re.match(r"[\d +.\-/()]*\d", value).group())  # type: ignore[union-attr]
             yield Finding(
                 match.start(1),

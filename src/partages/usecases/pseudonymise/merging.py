@@ -167,7 +167,7 @@ def widen(text: str, findings: list[Finding]) -> list[Finding]:
     """What belongs to a span although it identifies nobody alone, whichever part found the span.
 
     The day of the week of a date, the article in a hospital's name (``du Parc``), a usual first name without capital
-    beside a surname, the building between two pieces of one address.
+    beside a surname, the building between two pieces of one address, the rest of a number that some part cut at its marks.
     """
     wider: list[Finding] = []
     for at, finding in enumerate(findings):
@@ -188,7 +188,19 @@ def widen(text: str, findings: list[Finding]) -> list[Finding]:
             and wider[-1].label in (finding.label, Categorie.ETABLISSEMENT)
         ) and _BUILDING_BETWEEN.fullmatch(text, wider[-1].end, finding.start):
             finding = replace(finding, start=wider.pop().start)
-        if finding.label in _NAMES:
+        if wider and finding.end <= wider[-1].end:
+            continue  # in what a number was widened to
+        if finding.label == Categorie.CODE:
+            if rest := _REST_OF_CODE.match(text, finding.end):
+                finding = replace(finding, end=rest.end())
+            if (opening := _OPENING_OF_CODE.search(before)) and not _IS_LABEL.match(opening.group()):
+                finding = replace(finding, start=finding.start - len(opening.group()))
+        elif _is_short_number(text, finding) and (opening := _CAPITALS_GLUED.search(before)):
+            start = finding.start - len(opening.group())  # ``TFH.26.1333`` is neither a date nor a phone
+            finding = replace(finding, start=start, label=Categorie.CODE, attributes={})
+        if finding.label in _NAMES and (login := _login(text, finding, floor)):
+            finding = login
+        elif finding.label in _NAMES:
             finding = _whole_initials(text, finding, floor, ceiling)
         if finding.label == Categorie.NOM:
             if (told := _WORD_BEFORE.search(before)) and _given(told[1]):
@@ -201,6 +213,27 @@ def widen(text: str, findings: list[Finding]) -> list[Finding]:
     return wider
 
 
+_REST_OF_CODE = re.compile(
+    r"(?:(?<=\w)[-/._]?\d[\dA-Za-z]{0,19}|(?<=\w)-[A-Z]{1,3}(?!\w)|(?<=\d)[A-Z]{1,3}(?!\w)){1,6}(?![\w])"
+)
+"""No letters after a slash (``123456/UF 4312``), no long word after a number glued to it."""
+
+_OPENING_OF_CODE = re.compile(r"(?<![\w.,/-])(?:[A-Za-z]{1,4}[._-]?|\d{1,2}[.-])$")
+_IS_LABEL = re.compile(
+    r"(?i)(?:ipp|nip|nda|iep|s[ée]j|nir|ins|nss|ss|id|num|no?|n°|r[ée]f|t[ée]l|rpps|am|lot|sn|doss?|bip|hdj|uf|bp|cs)[._-]?$"
+)
+
+_CAPITALS_GLUED = re.compile(r"(?<![\w.,/-])[A-Z]{1,4}[.-]$")
+
+
+def _is_short_number(text: str, finding: Finding) -> bool:
+    return (
+        finding.label in (Categorie.DATE_IDENTIFIANTE, Categorie.TELEPHONE)
+        and sum(map(str.isdigit, text[finding.start : finding.end])) < 9
+        and text[finding.start].isdigit()
+    )
+
+
 _DAY_ALONE = re.compile(r"(?:1er|\d{1,2})")
 _TO = re.compile(r" (?:au|à) | ?[-–] ?")
 
@@ -211,6 +244,20 @@ def _first_day(text: str, day: Finding, date: Finding) -> bool:
         _TO.fullmatch(text, day.end, date.start) is not None
         and _DAY_ALONE.fullmatch(text, day.start, day.end) is not None
     )
+
+
+_LETTERS_BEFORE = re.compile(r"(?<!\w)[A-Za-z]{1,3}$")
+_DIGITS_AFTER = re.compile(r"\d{1,6}(?!\w)")
+
+
+def _login(text: str, finding: Finding, floor: int) -> Finding | None:
+    """The whole of a login or a code made from a name (``pmartin69``, ``DUPOJE01``), if the name is part of one."""
+    after = _DIGITS_AFTER.match(text, finding.end)
+    if after is None:
+        return None
+    before = _LETTERS_BEFORE.search(text[max(floor, finding.start - 4) : finding.start])
+    start = finding.start - len(before.group()) if before else finding.start
+    return replace(finding, start=start, end=after.end(), label=Categorie.CODE, attributes={})
 
 
 _INITIALS_BEFORE = re.compile(r"(?<![\w.'-])(?:[A-ZÀ-Þ]\.[ -]?){1,2}$")
