@@ -58,6 +58,9 @@ _NOT_AN_IDENTIFIER = re.compile(
 _LONG_NUMBER = re.compile(
     r"(?<![\w.,/+-])\d{7,20}(?![\w%]|[.,/]\d| ?(?:mg|g|UI|mL|ml|copies|/mm|€|euros|UFC))"
 )
+_SPACED_NUMBER = re.compile(
+    r"(?<![\w.,/+-])(?<!\d )[A-Z]?\d{2,3} \d{3} \d{3}(?<! 000)(?![\w%/]|[.,]\d| \d| ?(?:mg|g|UI|mL|ml|copies|€|euros|UFC)\b)"
+)
 _PLATE = re.compile(
     r"(?<![\w-])(?:[A-HJ-NP-TV-Z]{2}[- ]\d{3}[- ][A-HJ-NP-TV-Z]{2}|FR\d{2}(?: ?[\dA-Z]{4}){5} ?[\dA-Z]{3}|756\.\d{4}\.\d{4}\.\d{2}|\d{2}\.(?:0\d|1[0-2])\.[0-3]\d-\d{3}\.\d{2})(?![\w-])"
 )
@@ -100,7 +103,7 @@ _AFTER_SIGN = re.compile(
     rf"[A-Za-z0-9-]{{2,40}}(?:(?:{_DOT}|\. ?\n)[A-Za-z0-9-]{{2,40}}){{0,3}}{_DOT}(?i:fr|com|org|net|eu|be|ch|example)\b"
 )
 _PHONE_LABEL = re.compile(
-    r"(?<![^\W_])(?:t[ée]l(?:[ée]phone|\.)?(?: ?(?:port(?:able)?|fixe|secr[ée]tariat|bureau|domicile)\.?)?|fax|t[ée]l[ée]copie|portable|port\."
+    r"(?<![^\W_])(?:t[ée]l(?:[ée]phone|\.)?(?: ?(?:port(?:able)?|fixe|interne|secr[ée]tariat|bureau|domicile)\.?)?|fax|t[ée]l[ée]copie|portable|port\."
     r"|postes?|bip|dect|standard|gsm|mobile|secr[ée]tariat|secr?\.|appeler le|appel au|joignable(?: au)?|astreinte|ligne|num(?:[ée]ro)?|☎|📞|T\.)"
     r"\s?(?:n[°ºo])?[\s:.(]{0,6}(\+?\d(?:[\d .\-/()]{1,22})\d)(?!\d)",
     re.I,
@@ -248,6 +251,8 @@ def find_identifiers(text: str) -> Iterator[Finding]:
         yield _code(*match.span(), "AUTRE", "Patient", 0.9, "name on a network")
     for match in _MESSAGE_NUMBER.finditer(text):
         yield _code(*match.span(), "AUTRE", "Patient", 0.8, "message field")
+    for match in _SPACED_NUMBER.finditer(text):
+        yield _code(*match.span(), "AUTRE", "Patient", 0.7, "spaced number")
     for match in _LONG_NUMBER.finditer(text):
         value = match.group()
         kind, role, score = "AUTRE", "Patient", 0.7
