@@ -11,7 +11,8 @@ Low-rank updates (Hu et al., 2021) of every linear layer, rank 64, trained while
 the speed of the base, in bfloat16, and after three quarters of the time its weights are rounded to the bits in which they will ship
 (straight-through, Jacob et al., 2018), so that what is measured is what is shipped. Only the updates are kept. The learning rate falls to
 zero as the hours run out; instructions and the fictitious reports of ``scripts/reports`` join in after a quarter of them. General French is not
-learnt: there the model is held to what the base predicts. Documents that the split of ``training/rows.py`` keeps for the test or for validation, two whole lectures and the sources left out below are never read.
+learnt: there the model is held to what the base predicts. Documents that the split of ``training/rows.py`` keeps for the test or for
+validation, two whole lectures and the sources left out below are never read.
 """
 
 import argparse
@@ -667,6 +668,7 @@ def export(folder: Path, output: Path, strength: float) -> None:
         "recipe": {
             "rank": RANK, "rows a step": ROWS, "tokens a row": LENGTH, "rate": RATE, "seed": 0, "strength": strength,
             "quantised from": QUANTISED_FROM, "instructed from": INSTRUCTED_FROM, "instruction weight": INSTRUCTION_WEIGHT,
+            "falling from": FALLING_FROM, "held to the base": ANCHORS, "anchor weight": ANCHOR_WEIGHT, "mix": MIX,
         },
         "run": {"steps": state["step"], "seconds": round(state["spent"]), "tokens": sum(one["tokens"] for one in curve), "cores": 2},
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "numpy", "gguf", "tokenizers")},
