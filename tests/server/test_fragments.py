@@ -77,7 +77,7 @@ def test_long_quotes_are_cut_at_a_word() -> None:
     ("settings", "said", "possible"),
     [
         (Settings(generator="none"), "Aucun modèle de rédaction", False),
-        (Settings(), "Le modèle intégré rédige mal", True),
+        (Settings(), "Le modèle intégré est très petit", True),
         (Settings(generator="http://127.0.0.1:9/v1"), "le texte est envoyé à http://127.0.0.1:9/v1", True),
     ],
 )

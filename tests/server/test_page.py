@@ -401,7 +401,7 @@ def test_an_edited_conclusion_is_checked_again(page: Page) -> None:
 def test_a_generated_conclusion_streams_in_and_is_checked(page: Page) -> None:
     analyse(page)
     tab(page, "Conclusion")
-    expect(page.get_by_text("Le modèle intégré rédige mal")).to_be_visible()
+    expect(page.get_by_text("Le modèle intégré est très petit")).to_be_visible()
     page.get_by_label("une rédaction par le modèle").check()
     field = page.get_by_role("textbox", name="Conclusion")
     expect(field).to_have_value(re.compile("80 mg"))
