@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from partages.documents import Document
 from partages.errors import UsageError
-from partages.models.catalogue import EMBEDDED
 from partages.resources import Resources
 from partages.usecases.base import Evidence
 from partages.usecases.conclude.checking import check
@@ -41,17 +40,9 @@ def conclude(document: Document, options: Options, resources: Resources) -> Iter
     elif options.engine == "locate":
         yield result("", [], "absent")
     elif options.engine == "generated":
-        from partages.usecases.conclude.generated import tidy, write, write_several
+        from partages.usecases.conclude.generated import conclusion_of
 
-        generator = resources.generator
-        if generator.name in EMBEDDED and not generator.is_base:
-            conclusion = yield from write_several(text, generator, options.max_sentences, place)
-        else:
-            written = ""
-            for piece in write(text, generator, options.max_sentences, place):
-                written += piece
-                yield piece
-            conclusion = tidy(written, options.max_sentences)
+        conclusion = yield from conclusion_of(text, resources.generator, options.max_sentences, place)
         yield result(conclusion, check(conclusion, text, place), "generated")
     else:
         quoted = draft(text, options.max_sentences, place)

@@ -60,16 +60,18 @@ def write(
                 raise
 
 
-def write_several(
+def conclusion_of(
     text: str, generator: Generator, max_sentences: int, without: tuple[int, int] | None = None
 ) -> Generates[str, None, str]:
-    """Yield the likeliest draft as it is written; return the conclusion composed from it and others (``composed``).
+    """Yield the likeliest draft as it is written, and return the conclusion: that draft, tidied; of the small model that
+    ships, composed from several (``composed``).
 
     Raises:
         GeneratorError: as ``write``, or the model wrote nothing usable.
     """
+    small = generator.name in EMBEDDED and not generator.is_base
     drafts = []
-    for seed in (None, *range(1, composed.DRAWN + 1)):
+    for seed in (None, *range(1, composed.DRAWN + 1)) if small else (None,):
         written = ""
         for piece in write(text, generator, max_sentences, without, seed):
             written += piece
@@ -78,6 +80,8 @@ def write_several(
             drafts.append(tidy(written, max_sentences))
     if not drafts:
         raise GeneratorError(UNUSABLE)
+    if not small:
+        return drafts[0]
     quoted = " ".join(one.text for one in draft(text, max_sentences, without))
     return composed.compose(drafts, quoted, text, without, max_sentences)
 

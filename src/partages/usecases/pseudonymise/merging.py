@@ -198,7 +198,7 @@ def widen(text: str, findings: list[Finding]) -> list[Finding]:
         elif _is_short_number(text, finding) and (opening := _CAPITALS_GLUED.search(before)):
             start = finding.start - len(opening.group())  # ``TFH.26.1333`` is neither a date nor a phone
             finding = replace(finding, start=start, label=Categorie.CODE, attributes={})
-        if finding.label in _NAMES and (login := _login(text, finding, floor)):
+        if finding.label in _NAMES and (login := _login(text, finding, before)):
             finding = login
         elif finding.label in _NAMES:
             finding = _whole_initials(text, finding, floor, ceiling)
@@ -250,13 +250,13 @@ _LETTERS_BEFORE = re.compile(r"(?<!\w)[A-Za-z]{1,3}$")
 _DIGITS_AFTER = re.compile(r"\d{1,6}(?!\w)")
 
 
-def _login(text: str, finding: Finding, floor: int) -> Finding | None:
+def _login(text: str, finding: Finding, before: str) -> Finding | None:
     """The whole of a login or a code made from a name (``pmartin69``, ``DUPOJE01``), if the name is part of one."""
     after = _DIGITS_AFTER.match(text, finding.end)
     if after is None:
         return None
-    before = _LETTERS_BEFORE.search(text[max(floor, finding.start - 4) : finding.start])
-    start = finding.start - len(before.group()) if before else finding.start
+    letters = _LETTERS_BEFORE.search(before)
+    start = finding.start - len(letters.group()) if letters else finding.start
     return replace(finding, start=start, end=after.end(), label=Categorie.CODE, attributes={})
 
 
