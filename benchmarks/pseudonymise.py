@@ -155,6 +155,7 @@ def test_beds(halves: list[str]) -> dict[str, list[tuple[str, list[Span]]]]:
 SNIPPETS = {
     "snippets-dev": "dev", "snippets": "held-out", "blind-tune": "blind:tune", "blind": "blind:held",
     "contacts-tune": "contacts:tune", "contacts": "contacts:held",
+    "records-tune": "records:tune", "records": "records:held",
 }  # fmt: skip
 HEAD = (
     "| {} | recall | character precision | the same, all counted | names | dates | identifiers, contacts | places | hospitals | the rest |\n"
@@ -332,7 +333,7 @@ def main() -> None:
     )
     parser.add_argument("what", choices=("quality", "ablation", "false-masks", "speed", "peers"))
     parser.add_argument(
-        "--halves", nargs="+", default=["dev", "held-out", "snippets", "blind", "contacts", "generated"]
+        "--halves", nargs="+", default=["dev", "held-out", "snippets", "blind", "contacts", "records", "generated"]
     )
     parser.add_argument(
         "--weights", type=Path, help="for the ablation: folder of the models of a cross-validation"

@@ -6,7 +6,7 @@
 
 ``--extra`` takes JSON lines (``id``, ``text``, ``spans``), UIMA CAS JSON (INCEpTION's export), brat, or folders of them; it is
 repeatable. Learns from generated reports (``benchmarks/generator``), from the ``dev`` half of ``benchmarks/data/reports`` of
-``benchmarks/data/snippets`` and the ``tune`` half of its blind ones with names, numbers and dates redrawn, and from real text without identifiers (``--negatives``, plain text) where every token is outside.
+``benchmarks/data/snippets``, the ``tune`` halves of its blind ones and its ``training`` ones with names, numbers and dates redrawn, and from real text without identifiers (``--negatives``, plain text) where every token is outside.
 """
 
 import argparse
@@ -187,7 +187,7 @@ def main() -> None:
     reports = [(document.text, list(annotation.spans)) for document, annotation in read_reports("dev")]
     reports += [
         (text, [Span(*entity) for entity in entities if entity[2] != OPTIONAL])
-        for half in ("dev", "blind:tune")
+        for half in ("dev", "blind:tune", "contacts:tune", "records:tune", "training")
         for text, entities in read_snippets(half)
     ]
     if given.cross_validate:

@@ -15,7 +15,7 @@ from partages.usecases.pseudonymise.known import find_known, overlay, speller, t
 from partages.usecases.pseudonymise.likeness import find_likely_names
 from partages.usecases.pseudonymise.lists import find_in_lists
 from partages.usecases.pseudonymise.marking import find_marked
-from partages.usecases.pseudonymise.merging import credible, join, merge, unlikely, widen
+from partages.usecases.pseudonymise.merging import credible, join, merge, unlikely, widen, without_citations
 from partages.usecases.pseudonymise.model import SpanModel, span_model
 from partages.usecases.pseudonymise.patient import KnownPatient
 from partages.usecases.pseudonymise.persons import find_persons
@@ -94,7 +94,7 @@ def detect(
     if generator:
         marked = settle(find_marked(seen.text, generator))
         settled = merge(seen.text, settled, credible(seen.text, marked))
-    settled = without_months_of_names(seen.text, settled)
+    settled = without_citations(seen.text, without_months_of_names(seen.text, settled))
     if parts.propagation:
         settled = join(seen.text, settle([*settled, *propagate(seen.text, settled)]))
     settled = widen(seen.text, settled)

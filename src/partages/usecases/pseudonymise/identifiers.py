@@ -36,7 +36,7 @@ LABELS: tuple[tuple[str, str, str], ...] = (
     (
         r"(?:N[°º]|No\.?(?=\s?:|\s\d)|num[ée]ro|num\.?)\s?(?:de |du |d')?(?:la )?(?-i:[A-Z]?[a-zàâéèêîôû'-]{2,18}\.?|[A-Z]{2,5}(?= ?:? ?\d))?(?-i: de [a-z]{3,12})?|R[ée]f(?:[ée]rences?|\.)?(?: interne)?"
         r"|Accession|Acc\.?|Demande|[VN]/R[ée]f\.?|Code(?-i: [a-zéèê]{3,10}\.?)?|Matricule|Badge|Mutuelle|Contrat|Fiche|Passeport|Digicode|S/?N|Assurance|CNI|Permis|Plaque|Carte(?: vitale)?"
-        r"|Examen|Pr[ée]l[èe]vement|Lot|S[ée]rie|Bloc|Lame|[ÉE]chantillon|Inclusion|Cassette|Facture|Ordonnance|Adh[ée]rent|D[ée]claration|FEIR|CPA|CGR|Culot|Proth[èe]se|Pacemaker|Stimulateur|Biopsie|Poche|Bo[îi]te|Archives?|Classeur|Casier|Protocole|Ticket|IBAN|Compte|Étiquette|Identification"
+        r"|Examen|Pr[ée]l[èe]vement|S[ée]rie|Donneu(?:r|se)|Receveu(?:r|se)|Bloc|Lame|[ÉE]chantillon|Inclusion|Cassette|Facture|Ordonnance|Adh[ée]rent|D[ée]claration|FEIR|CPA|CGR|Culot|Proth[èe]se|Pacemaker|Stimulateur|Biopsie|Poche|Bo[îi]te|Archives?|Classeur|Casier|Protocole|Ticket|IBAN|Compte|Étiquette|Identification"
         r"|MRN|NISS|BSN|PESEL|NHS(?: (?:number|no\.?))?|(?:Case|Hospital|Patient|Chart|File|Record) (?:no\.?|number)|Allocataire|AGDREF|Titre de séjour|Prescription|Sujet|Randomi[sz]ation|Visite|Ordre(?: des médecins)?|GAP|Registre|Code-barres?|Sample|Specimen|Order|Agr[ée]ment|Anapath|Bon de (?:transport|commande|livraison)|CRISTAL",
         "AUTRE",
         "Patient",
@@ -53,8 +53,15 @@ _VALUE = re.compile(
     r"\d{2} \d \d{5} \d(?!\w)|(?:\d{3} ){3}\d{5}(?!\w)|[A-Z]?\d{4} \d\d \d{6}(?: [\dA-Z])?(?!\w)|\d{6} \d{3} \d\d(?!\w)|\d{2} \d{5}(?!\w)|\d{1,4}(?: \d{2,4}){1,6}(?: \d)?(?![\w/-]|[.,]\d)|[A-Z]{2,5} \d{2,6}(?: \d{1,6}){1,4}(?![\w/-]|[.,]\d)|[A-Z]{1,4} \d{4,12}(?!\w)|[A-Za-z]{0,8}\d[A-Za-z\d]{0,24}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){0,8}|[A-Za-z]{1,10}(?:[-/._]{1,2}[A-Za-z\d]{1,24}){1,8}"
 )
 _NOT_AN_IDENTIFIER = re.compile(
-    r"\b(?:chambre|chb|lit|salle|porte|box|[ée]tage|page|coffre|version|semaine|jour|cycle|cure|grade|stade|type|appt?|appartement|dose|quart|vertèbre|dent|doigt|orteil|article|loi|décret|figure|tableau|taille|sonde|secteur|CIM(?:-10)?|CCAM|GHM|diagnostic|acte|ADICAP|lettre|cas|niveau|score|essai)\s?(?:[nN][°ºo])?[\s:.]*$"
+    r"\b(?:chambre|chb|lit|salle|porte|box|[ée]tage|page|coffre|version|semaine|jour|cycle|cure|grade|stade|type|appt?|appartement|dose|quart|vertèbre|dent|doigt|orteil|article|loi|décret|figure|tableau|taille|sonde|secteur|CIM(?:-10)?|CCAM|GHM|diagnostic|acte|ADICAP|lettre|cas|niveau|score|essai|(?-i:[Ll]ot|LOT)|cerfa|CIP(?:13)?|EudraCT|UF|UH)\s?(?:[nN][°ºo])?[\s:.]*$"
 )
+BATCH = re.compile(
+    r"(?<![^\W_])(?:[Ll]ots?|LOTS?|cerfa|Cerfa|CERFA|CIP|UCD|EudraCT|[Ll]oi|[Aa]rt(?:icles?)?\.?)\s?(?:n[°ºo]\s?)?[:.]?\s?(?:[LRD]\.? ?)?$"
+)
+"""Before what numbers a product, a form or a law."""
+_BOXED = re.compile(r"(?<![\d|])(?:\|\s?)?\d(?:\s?\|\s?\d){4,22}(?![\d])")
+"""A digit a box."""
+_BOXED_PHONE = re.compile(r"(?i)(?:t[ée]l[ée]?p?h?o?n?e?|portable|mobile|fax)\W{0,6}$")
 _LONG_NUMBER = re.compile(
     r"(?<![\w.,/+-])\d{7,20}(?![\w%]|[.,/]\d| ?(?:mg|g|UI|mL|ml|copies|/mm|€|euros|UFC))"
 )
@@ -66,12 +73,20 @@ _PLATE = re.compile(
 )
 _LOGIN = re.compile(
     r"(?i:(?:[ée]dit|imprim|valid|saisi|sign|cr[ée][ée]|modifi|extrait|g[ée]n[ée]r|consult)[ée]*e?s?(?: le)?[^\n]{0,30}? par|login|utilisateur|user|op[ée]rateur|skype|identifiant|compte)(?: ?: ?| )"
-    r"([a-z]{2,12}(?:[._-]?[a-z]{1,12})?\d{1,4}|[a-z]{1,12}[._][a-z]{3,20}\d{0,4}|[a-z]{5,14}(?= (?:le|à) \d|\s*(?:$|\n))|[A-Z]{4,12}\d{1,4}|[A-Z]{4,10}(?=\s*(?:$|\n|[Pp]age|-|\|)))(?![\w@]|[.-]\w)"
+    r"([a-z]{2,12}(?:[._-]?[a-z]{1,12})?\d{1,4}|[a-z]{1,12}[._][a-z]{3,20}\d{0,4}|[a-z]{5,14}(?= (?:le|à) \d|\s*(?:$|\n|[/|;)]))|[A-Z]{4,12}\d{1,4}|[A-Z]{4,10}(?=\s*(?:$|\n|[Pp]age|-|\|)))(?![\w@]|[.-]\w)"
 )
 _OLD_PLATE = re.compile(
     r"(?i:plaque|immat\w*|v[ée]hicule|voiture|camion|scooter|moto)[^\d\n]{0,25}?(\d{1,4}[ -]?[A-Z]{2,3}[ -]?(?:\d{2}|2[AB]))(?!\w)"
 )
+_ACCOUNT = re.compile(
+    r"(?i:(?<![^\W_])(?:user(?:name|id)?|login|utilisateur|badge|session|patient_?id|ipp|matricule|account|compte|operator))[\"']?\s?[=:]\s?[\"']?([A-Za-z]{0,20}[._-]?[A-Za-z]{0,20}\d[\w.-]{0,24})(?=[\s,;\"'}|]|$)"
+)
+"""The value of a key in a log or an export."""
 _PASSWORD = re.compile(r"(?i:mots? de passe|mdp|password|pwd) ?[:=] ?([^\s,;()]{4,40})(?<![.,;])")
+_UNIVERSAL = re.compile(
+    r"(?<![\w-])(?:urn:uuid:)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])|(?<![\w.])1\.(?:2|3)\.(?!250\.1\.213\.)\d{1,10}(?:\.\d{1,20}){4,14}(?![\w.]\d|\w)"
+)
+"""A UUID (RFC 9562), or the object identifier of an examination (DICOM); not those of the national agency, which are public."""
 _HANDLE = re.compile(r"(?<![\w@.])@[A-Za-z_][\w.]{2,30}(?<!\.)")
 _MESSAGE_NUMBER = re.compile(r"(?<=[|~])\d(?: ?\d){4,19}(?=\^)")
 _MIXED = re.compile(
@@ -86,8 +101,8 @@ _NIR = re.compile(
     r"(?:(?:[ ./-]{0,3}| ?[,(]? ?(?i:cl[ée])\)? ?[:=]? ?)(\d{2}))?(?!\d)"
 )
 _PHONE = re.compile(
-    r"(?<![\d.,/-])(?:(?:\+|00) ?33 ?(?:\(0\) ?)?[1-9]|\(?0[1-9]\)?|\(0\) ?[1-9])(?:[ .\-/_]{0,2}\d{2}){4}(?: ?/ ?\d{2}(?=[ ,;)\n]|$)(?! ?(?:mg|ml|ans|mm|cm|kg|h)\b)){0,2}(?!\d|[.,/]\d)"
-    r"|(?<![\w+-])(?:\+(?=(?:\D{0,2}\d){9})|00(?=(?:\D{0,2}\d){9}))(?!33)\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,6}(?!\d)"
+    r"(?<![\d.,/-])(?:(?:\+|00) ?33 ?(?:\(0\) ?)?[1-9]|\(?0[1-9]\)?|\(0\) ?[1-9])(?:[ .\-/_\n]{0,2}\d{2}){4}(?: ?/ ?\d{2}(?=[ ,;)\n]|$)(?! ?(?:mg|ml|ans|mm|cm|kg|h)\b)){0,2}(?!\d|[.,/]\d)"
+    r"|(?<![\w+-])(?:\+(?=(?:\D{0,2}\d){9})|00(?=(?:\D{0,2}\d){9}))(?!33)\d{1,3}(?:[ ./-]?\(?\d{1,4}\)?){2,6}(?!\d)"
     r"|(?<![\d.,/-])(?<!\d )0[1-9](?:[ .]?\d){8}(?!\d|[.,/]\d)"
 )
 _DIGIT_WORD = r"(?:z[ée]ro|un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingt|trente|quarante|cinquante|soixante|quatre[ -]vingts?|et)"
@@ -105,10 +120,15 @@ _AFTER_SIGN = re.compile(
 _PHONE_LABEL = re.compile(
     r"(?<![^\W_])(?:t[ée]l(?:[ée]phone|\.)?(?: ?(?:port(?:able)?|fixe|interne|secr[ée]tariat|bureau|domicile)\.?)?|fax|t[ée]l[ée]copie|portable|port\."
     r"|postes?|bip|dect|standard|gsm|mobile|secr[ée]tariat|secr?\.|appeler le|appel au|joignable(?: au)?|astreinte|ligne|num(?:[ée]ro)?|☎|📞|T\.)"
-    r"\s?(?:n[°ºo])?[\s:.(]{0,6}(\+?\d(?:[\d .\-/()]{1,22})\d)(?!\d)",
+    r"\s?(?:n[°ºo])?[\s:.(»\"*#]{0,6}(\+?\d(?:[\d .\-/()]{1,22})\d)(?!\d)",
     re.I,
 )
 _TEMPERATURE = re.compile(r"[34]\d[.,]\d")
+_BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_MACHINE = re.compile(
+    rf"(?<![\d.])(?:(?<=[Ii][Pp][:= ])|(?<=[Ii][Pp]: )|(?<=[Ii][Pp] : )|(?<=[(\[])|(?<=from )|(?<=host )|(?<=//)|(?=10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)){_BYTE}(?:\.{_BYTE}){{3}}(?![\d.]\d|\d)"
+)
+"""An Internet address announced as one, or of a private network (RFC 1918)."""
 _AFTER_PHONE = re.compile(
     r" ?(?:[-/]|(?i:ext\.?|p\.?|poste|ou|puis)) ?(\d{2}[ .]\d{3}|\d{3,5})(?![\d/]|[.,]\d| ?(?:mg|ml|g|%|UI|jours|ans|h)\b)"
 )
@@ -122,7 +142,7 @@ _CALL_AT = re.compile(
     r"[A-ZÀ-Þ][\w'-]{1,25},? (?i:au|poste|bip|dect) (\d{4,5}|\d{2}[. ]\d{2,3})(?![\d/]|[.,]\d| ?(?:mg|ml|g|%|UI|jours|ans)\b)"
 )
 _EMAIL = re.compile(
-    r"[A-Za-zÀ-ÿ0-9_+-]{1,64}(?:\.[A-Za-zÀ-ÿ0-9_+-]{1,64}){0,6} ?@ ?[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,10}\b"
+    r"[A-Za-zÀ-ÿ0-9_+-]{1,64}(?:\.[A-Za-zÀ-ÿ0-9_+-]{1,64}){0,6} ?@ ?[A-Za-z0-9-]{1,63}(?:\n[a-z0-9-]{1,40}(?=\.(?:fr|com|org|net|eu)\b))?(?:\.[A-Za-z0-9-]{1,63}){0,5}\.[A-Za-z]{2,10}\b(?: ?\. ?(?:fr|com|org|net|eu|be|ch)\b)?"
 )
 _URL = re.compile(
     r"\b(?:[Hh]ttps?://[^\s<>\"')]{3,200}|[Ww]ww\.[^\s<>\"')]{3,200})(?<![.,;])"
@@ -147,7 +167,7 @@ _ENGLISH_ADDRESS = re.compile(
     r"(?<![\w/.,-])(\d{1,4},? (?:[A-Z][\w'-]{1,25} ){1,3}(?:Lane|Street|Road|Avenue|Drive|Close|Square|Court|Gardens|Terrace|Place|Way|St|Rd|Ave))\b"
 )
 _STREET_ALONE = re.compile(
-    rf"(?:(?<=\n)|(?<=^)|(?<=[*|,;:(] )|(?<= - )|(?<=\t))((?:[Bb][âa]timent [\w-]{{1,25}}, )?(?i:{_WAY}) (?i:{_JOIN}(?: |(?<=')))*{_PLACE_WORD}{_REST}(?i:{_COMPLEMENT}){{0,3}})"
+    rf"(?:(?<=\n)|(?<=^)|(?<=[*|,;:(] )|(?<= - )|(?<=\t)|(?<=\w )(?=(?i:rue|avenue|boulevard|bd|impasse|all[ée]es?|chemin|quai|ruelle|venelle|route) ))((?:[Bb][âa]timent [\w-]{{1,25}}, )?(?i:{_WAY}) (?i:{_JOIN}(?: |(?<=')))*{_PLACE_WORD}{_REST}(?i:{_COMPLEMENT}){{0,3}})"
 )
 _BEFORE_CODE = re.compile(
     r"(?:(?<=\n)|^|(?<=: )|(?<=\| )|(?<= - )|(?<=  )|(?<=, ))((?:(?i:ZA|ZI|ZAC|quartier|lieu-?dit|lotissement|lot\.|r[ée]sidence|r[ée]s\.?|hameau|domaine|ferme|mas|cit[ée]|HLM|tour|immeuble|imm\.|b[âa]t\.?|b[âa]timent|le bourg|clos|villa|ch[âa]teau|camp|caserne|parc|square|foyer)(?= |,)|\d{1,4}(?: ?(?:bis|ter|[A-D]))?,? [A-ZÀ-Þ])[^\n|;:]{2,70}?)(?=[ ,–-]{1,4}(?:\n ?)?(?:\d{5}|\d{2} \d{3}) [A-ZÀ-Þ]|\n {0,40}\d{5} [A-ZÀ-Þ])"
@@ -158,10 +178,15 @@ _ADDRESS_NO_NUMBER = re.compile(
     re.I,
 )
 _HOME = re.compile(
-    r"(?<!\w)((?:foyer|h[ôo]tel|camping|château|hameau|résidence|lotissement|lieu-dit|Foyer|Hôtel|Résidence|Hameau|HLM|cité|Cité) (?:(?:de la|de l'|de|du|des|d'|l') ?)?(?:(?:Le|La|Les|le|la|les|L') ?)?[A-ZÀ-Þ][\w'-]{2,25}(?: (?:(?:de|du|des|la) )?[A-ZÀ-Þ][\w'-]{2,25}){0,2}(?:,? ch\. ?\d{1,4}|, bd [^\n,;]{3,40})?"
+    r"(?<!\w)((?:foyer|h[ôo]tel|camping|château|hameau|résidence|lotissement|lot\.|[Cc]entre commercial|lieu-dit|Foyer|Hôtel|Résidence|Hameau|HLM|cité|Cité) (?:(?:de la|de l'|de|du|des|d'|l') ?)?(?:(?:Le|La|Les|le|la|les|L') ?)?[A-ZÀ-Þ][\w'-]{2,25}(?: (?:(?:de|du|des|la) )?[A-ZÀ-Þ][\w'-]{2,25}){0,2}(?:,? ch\. ?\d{1,4}|, bd [^\n,;]{3,40})?"
     rf"(?i:{_COMPLEMENT}){{0,3}})"
     r"(?=\s?[,;\n.)])"
 )
+_LANDMARK = re.compile(
+    r"(?<!\w)(PK ?\d{1,3}(?:[.,]\d)?(?: c[ôo]té (?:mer|montagne))?|(?:[Cc]ité (?:des )?)?\d{2,4} (?:logts?|logements)(?:,? b[âa]?t\.? ?\w{1,4})?)(?!\w)"
+    r"|(?:(?<=[(,;] )|(?<=[(\n])|^)(\d{1,4}(?: ?(?:bis|ter))?,? (?:[Ll]es?|[Ll]a|[Ll]ieu-?dit) [A-ZÀ-Þ][\w'-]{2,25}(?: (?:(?:de|du|des|la|le) )?[A-ZÀ-Þ][\w'-]{2,25}){0,2})(?=\s?[),;\n])"
+)
+"""Homes that a post, a block or a place name tells: ``PK 18 côté montagne``, ``11 les Basses-Landes``."""
 _POST_BOX = re.compile(r"\b((?:BP|CS|TSA)\s\d{2,6}(?: \d{2,5})?)(?=\s|,|$|-)")
 _BUILDING = re.compile(
     r"\b((?:b[âa]t(?:iment)?|appt?|appartement|esc(?:alier)?|résidence|étage|porte)\.? (?:n° ?)?(?:[A-Z]?\d{1,4}|[A-Z])\b(?:[ ,]+(?:esc(?:alier)?|appt?|"
@@ -194,6 +219,7 @@ _LABEL_OPENINGS = openings(
     "sir car exa pre lot ser blo lam ech inc cas fac ord adh dec fei cpa cgr cul pro pac sti bio poc boi arc cla tic iba com eti mrn nis bsn pes nhs cha fil rec all agd tit pre suj ran vis gap reg sam spe agr ana bon cri"
 )
 _LOGIN_OPENINGS = openings("edi imp val sai sig cre mod ext gen con log uti use ope sky ide com")
+_ACCOUNT_OPENINGS = openings("use log uti bad ses pat ipp mat acc com ope")
 _PLATE_OPENINGS = openings("pla imm veh voi cam sco mot")
 _PASSWORD_OPENINGS = openings("mot mdp pas pwd")
 _HOME_OPENINGS = openings("adr dom dem hab res log heb vit sej")
@@ -217,7 +243,8 @@ def find_identifiers(text: str) -> Iterator[Finding]:
             continue
         value = found.group().rstrip("-/._")
         digits = sum(map(str.isdigit, value))
-        if digits < (4 if kind == "AUTRE" and value.isdigit() else 3) or _is_date_like(value):
+        least = 4 if kind == "AUTRE" and value.isdigit() else 2 if len(value) > 7 and value.isalnum() else 3
+        if digits < least or _is_date_like(value):
             continue
         if kind == "AUTRE" and (
             (
@@ -242,6 +269,11 @@ def find_identifiers(text: str) -> Iterator[Finding]:
         if match[1].isalpha() and match[1].islower() and is_word(match[1]):
             continue
         yield _code(*match.span(1), "AUTRE", "PersonnelSante", 0.8, "user name")
+    for match in matches(_ACCOUNT, text, _ACCOUNT_OPENINGS):
+        if not _is_date_like(match[1]):
+            yield _code(*match.span(1), "AUTRE", "PersonnelSante", 0.98, "account")
+    for match in _UNIVERSAL.finditer(text):
+        yield _code(*match.span(), "AUTRE", "Patient", 0.98, "universal identifier")
     for match in _PLATE.finditer(text):
         yield _code(*match.span(), "AUTRE", "Patient", 0.86, "plate or account")
     for pattern, opening in ((_OLD_PLATE, _PLATE_OPENINGS), (_PASSWORD, _PASSWORD_OPENINGS)):
@@ -249,11 +281,16 @@ def find_identifiers(text: str) -> Iterator[Finding]:
             yield _code(*match.span(1), "AUTRE", "Patient", 0.9, "plate or password")
     for match in _HANDLE.finditer(text) if "@" in text else ():
         yield _code(*match.span(), "AUTRE", "Patient", 0.9, "name on a network")
+    for match in _BOXED.finditer(text) if "|" in text else ():
+        if not _BOXED_PHONE.search(text, max(0, match.start() - 14), match.start()):
+            yield _code(*match.span(), "AUTRE", "Patient", 0.98, "boxed number")
     for match in _MESSAGE_NUMBER.finditer(text):
         yield _code(*match.span(), "AUTRE", "Patient", 0.8, "message field")
     for match in _SPACED_NUMBER.finditer(text):
         yield _code(*match.span(), "AUTRE", "Patient", 0.7, "spaced number")
     for match in _LONG_NUMBER.finditer(text):
+        if BATCH.search(text, max(0, match.start() - 16), match.start()):
+            continue
         value = match.group()
         kind, role, score = "AUTRE", "Patient", 0.7
         if len(value) == 11 and luhn(value):
@@ -265,6 +302,8 @@ def find_identifiers(text: str) -> Iterator[Finding]:
         yield _code(*match.span(), kind, role, score, "long number")
     for pattern in (_MIXED, _HYPHENED):
         for match in pattern.finditer(text):
+            if BATCH.search(text, max(0, match.start() - 16), match.start()):
+                continue
             value = match.group()
             digits = sum(map(str.isdigit, value))
             if digits < 4 or digits == len(value) or _is_date_like(value) or _CARE_CODE.fullmatch(value):
@@ -315,6 +354,14 @@ def find_contacts(text: str) -> Iterator[Finding]:
     for match in _URL.finditer(text):
         announced = match.group()[:4].lower() in ("http", "www.")
         yield Finding(*match.span(), Categorie.URL, 0.99 if announced else 0.9, "url")
+    for match in _MACHINE.finditer(text):
+        yield Finding(*match.span(), Categorie.URL, 0.98, "machine")
+    for match in _BOXED.finditer(text) if "|" in text else ():
+        if _BOXED_PHONE.search(text, max(0, match.start() - 14), match.start()):
+            start = match.start() + len(re.match(r"\|?\s?", match.group()).group())  # type: ignore[union-attr]
+            yield Finding(
+                start, match.end(), Categorie.TELEPHONE, 0.98, "boxed phone", {"RoleNUM": owner(text, start)}
+            )
     for match in _at(_PHONE, text, _PHONE_START):
         start, end = match.span()
         start += match.group().startswith("(") and ")" not in match.group()
@@ -335,7 +382,7 @@ def find_contacts(text: str) -> Iterator[Finding]:
         yield Finding(*match.span(), Categorie.TELEPHONE, 0.9, "spoken phone", {"RoleNUM": "Hopital"})
     symbols = "☎" in text or "📞" in text
     for match in _PHONE_LABEL.finditer(text) if symbols else matches(_PHONE_LABEL, text, _PHONE_OPENINGS):
-        value = re.split(r"  |[ (]\d{1,2}[/.]\d{1,2}[/.]", match.group(1))[0]
+        value = re.split(r"  |[ (](?:0?[1-9]|[12]\d|3[01])[/.](?:0?[1-9]|1[0-2])[/.]", match.group(1))[0]
         if (
             sum(map(str.isdigit, value)) >= 3
             and not _is_date_like(value)
@@ -387,6 +434,7 @@ def find_addresses(text: str) -> Iterator[Finding]:
         (_ENGLISH_ADDRESS, 0.9, "street"),
         (_STREET_ALONE, 0.86, "street"),
         (_HOME, 0.88, "home"),
+        (_LANDMARK, 0.86, "landmark"),
         (_ADDRESS_NO_NUMBER, 0.8, "address label"),
         (_POST_BOX, 0.9, "post box"),
         (_BUILDING, 0.7, "building"),
@@ -398,13 +446,13 @@ def find_addresses(text: str) -> Iterator[Finding]:
             if pattern in (_ADDRESS, _ENGLISH_ADDRESS)
             else pattern.finditer(text)
         ):
-            value = match.group(1)
+            group = match.lastindex or 1
+            value = match.group(group)
             value = _STOP_AFTER_ADDRESS.sub("", value)
             value = re.split(r"\s{2,}|\s-\s(?!app|b[âa]t)|,?\s\d{5}\b", value)[0].rstrip(" .,;-")
             if len(value) > 4:
-                yield Finding(
-                    match.start(1), match.start(1) + len(value), Categorie.ADRESSE, score, rule, role
-                )
+                start = match.start(group)
+                yield Finding(start, start + len(value), Categorie.ADRESSE, score, rule, role)
     for match in _at(_POSTAL, text, _CODE_START):
         code, town = match.group(1).replace(" ", ""), _CEDEX.sub("", match.group(2))
         town = _known_prefix(town)

@@ -9,13 +9,15 @@ from itertools import pairwise
 from partages.text import fold
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.gazetteers import is_acronym, is_first_name, is_medical, is_word, listed
-from partages.usecases.pseudonymise.identifiers import line_before, luhn, nir_key, owner
+from partages.usecases.pseudonymise.identifiers import BATCH, line_before, luhn, nir_key, owner
 from partages.usecases.pseudonymise.model import Decided
 from partages.usecases.pseudonymise.persons import OTHER, STAFF, nearby_role
 from partages.usecases.pseudonymise.schema import Categorie
 
 SURE = 0.97
 """Score from which a rule's finding stays whatever the model thinks."""
+PLAIN_WORD = 0.3
+"""Probability under which the model's name is none when it is a common word without capital (``épanchement rose``)."""
 UNLIKELY = 0.03
 """Probability of being identifying, best token of a rule's finding, under which the model discards it."""
 _NAMES = (Categorie.NOM, Categorie.PRENOM)
@@ -94,11 +96,17 @@ _PROPER = frozenset({*_NAMES, Categorie.VILLE, Categorie.ETABLISSEMENT})
 
 
 def credible(text: str, proposed: Iterable[Finding]) -> list[Finding]:
-    """What the model proposes, without the names and places made of the language of reports alone (``BILAN BIO``), nor short phones that nothing announces."""
+    """What the model proposes, without the names and places made of the language of reports alone (``BILAN BIO``), nor short phones that nothing announces, nor numbers of batches
+    and forms, nor doubtful common words."""
     return [
         finding
         for finding in proposed
-        if (finding.label != Categorie.TELEPHONE or _is_called(text, finding))
+        if not (
+            finding.label == Categorie.CODE
+            and BATCH.search(text, max(0, finding.start - 16), _first_digit(text, finding))
+        )
+        and (finding.label != Categorie.TELEPHONE or _is_called(text, finding))
+        and not (finding.label in _NAMES and _is_doubtful_name(text, finding))
         and (
             finding.label not in _PROPER
             or finding.score >= SURE
@@ -106,6 +114,30 @@ def credible(text: str, proposed: Iterable[Finding]) -> list[Finding]:
             or not all(fold(word) in listed("termes") or is_acronym(word) for word in words)
         )
     ]
+
+
+_CITATION = re.compile(r"(?<!\w)[Aa]rt(?:icles?)?\.? ?[LRD]\.? ?\d{1,5}(?:-\d{1,4}){0,4}")
+
+
+def without_citations(text: str, findings: list[Finding]) -> list[Finding]:
+    """The findings that are not in the number of an article of law (``art. L. 3212-1``)."""
+    cited = [match.span() for match in _CITATION.finditer(text)]
+    if not cited:
+        return findings
+    return [f for f in findings if not any(start <= f.start and f.end <= end for start, end in cited)]
+
+
+def _is_doubtful_name(text: str, finding: Finding) -> bool:
+    """Whether a name of the model is a common word without capital that it is not sure of, or the letter of a number (``12.5-B``)."""
+    value = text[finding.start : finding.end]
+    if len(value) == 1:
+        return text[max(0, finding.start - 2) : finding.start].rstrip("-./")[-1:].isdigit()
+    return finding.score < PLAIN_WORD and value.islower() and is_word(value)
+
+
+def _first_digit(text: str, finding: Finding) -> int:
+    """Where the number of a code begins, or its end when it has none."""
+    return next((at for at in range(finding.start, finding.end) if text[at].isdigit()), finding.end)
 
 
 _CALL = re.compile(

@@ -36,8 +36,8 @@ from partages.usecases.pseudonymise.schema import Categorie
 
 OUTSIDE = "O"
 WEIGHTS = "spans.crfsuite.xz"
-THRESHOLD = 0.2
-"""Probability of being identifying from which a token is masked; chosen on generated and ``dev`` reports (see the page)."""
+THRESHOLD = 0.1
+"""Probability of being identifying from which a token is masked: see docs/models-pseudonymise.md."""
 PIECE = 4_000
 """Tokens decided at a time: memory stays flat on a very long line."""
 REMEMBERED = 50_000

@@ -33,7 +33,7 @@ _KIND = (
 _HEAD = (
     r"(?:(?i:C\.?H\.?U\.?|CHRU|CHR|CHI[CM]?|CHS|CHD|C\.?H\.?(?=[ ])|GHU|GHT|GHI|GHP?(?= )|HIA|AP-HP|HCL|CLCC|CHAM|CHNO|EPSM|EPS|CMPP?|CATTP|SSIAD|SMR|SSR|MAS|FAM|IME|ESAT|ITEP|USLD|HAD|HOP\.?|CSAPA|CMS|PUI -? ?CH|UMJ|IML|SAMU|SMUR|"
     r"centres?(?: hospitaliers?| m[ée]dical| d[e']| anti-?canc[ée]reux| mutualiste| hospitalier)?|groupe hospitalier|groupement hospitalier|p[ôo]le sant[ée]|h[ôo0]pita(?:l|ux)|clinique|polyclinique|institut|fondation|maternit[ée]|ehpad|r[ée]sidence|maison de (?:retraite|sant[ée]|repos)|sanatorium et cure|sanatorium|pr[ée]ventorium"
-    r"|foyer|cabinet|laboratoires?|labo|LBM|pharmacie|officine|imagerie(?: m[ée]dicale)?|radiologie|coll[èe]ge|[ée]cole(?: maternelle| primaire| [ée]l[ée]mentaire)?|lyc[ée]e|cr[èe]che|unit[ée]|pavillon|r[ée]seau|association|institution|b[âa]timent|aile|h[ôo]pital de jour|villa m[ée]dicale))(?![A-Za-zÀ-ÿ-])"
+    r"|foyer|cabinet|dispensaire|ambulances?|pompes fun[èe]bres|taxis?|selarl|selas|scm|service de soins infirmiers [àa] domicile|laboratoires?|labo|LBM|pharmacie|officine|imagerie(?: m[ée]dicale)?|radiologie|coll[èe]ge|[ée]cole(?: maternelle| primaire| [ée]l[ée]mentaire)?|lyc[ée]e|cr[èe]che|unit[ée]|pavillon|r[ée]seau|association|institution|b[âa]timent|aile|h[ôo]pital de jour|villa m[ée]dicale))(?![A-Za-zÀ-ÿ-])"
 )
 _HOSPITAL = re.compile(
     rf"(?<![\w-]){_HEAD}(?i:{_KIND}){{0,3}} {{0,2}}[:«\"]? ?(?P<link>(?:(?i:de la|de|du|des|à) |(?i:de l|d)')?)(?P<name>(?:(?:[Ll]es?|[Ll]a|LES?|LA) |(?:[A-Z]\.[ -]?){{1,2}})?{_PROPER})"
@@ -52,6 +52,10 @@ _LIVES = re.compile(
     rf"[Ss]uivie?|[Hh]ospitalis[ée]e?|[Oo]pérée?|[Cc]ommune|[Vv]ille|[Mm]airie|[Ff]ait|[Éé]quipe|[Cc]onfrères?|[Cc]ollègues|[Ii]nstallée?|[Ee]xerçant|[Rr]etour|[Dd]éménag\w{{1,5}}|[Ss]cannee?r|[Ll]ieu de naissance|[Nn]aissance|[Ss]éjour|[Ll]icencié\w*|[Rr]entre)\s?:?,?\s(?:à|de|d'|sur|au|aux|a|:|chez lui à|vers)\s?)"
     rf"{_TOWN_NAME}(?![\w])"
 )
+_SEAT = re.compile(
+    rf"(?<!\w)(?:[Gg]endarmerie|[Cc]ommissariat|[Tt]ribunal(?: judiciaire| administratif| de commerce| pour enfants)?|TJ|TGI|(?:[Ss]ous-)?[Pp]réfecture|[Aa]vocate?|[Nn]otaire|[Bb]arreau|[Mm]aison d'arrêt|[Cc]aserne|[Gg]are|[Aa]éroport|[Pp]aroisse|[Cc]imetière|[Pp]ompiers|[Cc]asino|[Mm]airie|EVASAN)(?: :)? (?:de |d'|à |au |du |)(?=[{_U}]){_TOWN_NAME}(?![\w])"
+)
+"""A town after what has its seat there, whether or not the town is known."""
 _AT = re.compile(rf"(?<![\w])(?P<prep>à|À|sur|de|d'|vers) ?{_TOWN_NAME}(?![\w])")
 _DATELINE = re.compile(
     rf"(?m)^\s{{0,60}}(?:Fait )?(?:à )?{_TOWN_NAME}(?:,| ,) ?(?:le |LE )(?=\d|[a-z]{{2,9}} )"
@@ -81,20 +85,21 @@ _WORK = re.compile(
 
 
 _PLAIN_HEAD = re.compile(
-    r"(?i)^(?:centres?|institut|foyer|fondation|cabinet|unit[ée]|pavillon|r[ée]seau|association|institution|b[âa]timent|aile|imagerie|radiologie|mas|fam|had|hop|cms|eps|ime|r[ée]sidence|labo|laboratoires?|coll[èe]ge|[ée]cole\w*|lyc[ée]e|cr[èe]che|pharmacie|maternit[ée]|villa|samu|umj|ssr|smr|clinique)"
+    r"(?i)^(?:centres?|institut|foyer|fondation|cabinet|unit[ée]|pavillon|r[ée]seau|association|institution|b[âa]timent|aile|imagerie|radiologie|mas|fam|had|hop|cms|eps|ime|r[ée]sidence|labo|laboratoires?|coll[èe]ge|[ée]cole\w*|lyc[ée]e|cr[èe]che|pharmacie|maternit[ée]|villa|samu|umj|ssr|smr|clinique|dispensaire|ambulance|pompes|taxi|sel|scm|service)"
 )
 
 
 _BEFORE_ADDRESS = re.compile(
     r"(?:(?<=\n)|^)(?P<name>[A-ZÀ-Þ][\wÀ-ÿ'-]{2,25}(?: [A-ZÀ-Þa-z][\wÀ-ÿ'-]{1,25}){0,4}) ?[-–,|:]? {0,3}(?=\d{1,4}(?: ?(?:bis|ter|[A-D]))?,? {0,2}(?i:rue|avenue|av\.?|boulevard|bd|place|quai|cours|impasse|chemin|route|all[ée]es?) )"
 )
+_LIVING_WORD = re.compile(r"(?i)(?:demeur|domicili|habit|r[ée]sid|adresse|chez)")
 _PLACE_LABEL = re.compile(
     r"(?:(?i:(?<!\w)(?:[ée]tablissement|h[ôo]pital|clinique|structure|centre|site|laboratoire))(?: (?:demandeur|d'origine|de sant[ée]|adresseur|d'accueil))? ?: {0,6}|(?:EFS [^\n/]{2,30}/ ?(?:[Dd][ée]p[ôo]t(?: de)?|[Ss]ite) {1,3}))(?P<name>[A-ZÀ-Þ][^\n:;|]{2,50})"
 )
 
 
 _HEAD_OPENINGS = openings(
-    "c chu chr chi chs chd ch ghu ght ghi gh ghp hia ap hcl clc cha chn eps cmp cat ssi smr ssr mas fam ime esa ite usl had hop h csa cms pui umj iml sam smu cen gro pol "
+    "c chu chr chi chs chd ch ghu ght ghi gh ghp hia ap hcl clc cha chn eps cmp cat ssi smr ssr mas fam ime esa ite usl had hop h csa cms pui umj iml sam smu cen gro pol dis amb pom tax sel scm ser "
     "cli ins fon mat ehp res mai san pre foy cab lab lbm pha off ima rad col eco lyc cre uni pav ass bat ail vil"
 )
 _PLACE_OPENINGS = openings("eta hop h cli str cen sit lab efs")
@@ -119,7 +124,8 @@ def find_hospitals(text: str) -> Iterator[Finding]:
     for match in _BEFORE_ADDRESS.finditer(text):
         value = match["name"].rstrip(" ,-–|")
         if not (
-            is_acronym(value)
+            _LIVING_WORD.match(value)
+            or is_acronym(value)
             or is_medical(value)
             or fold(value.split()[0]) in listed("termes") - _ARTICLES
             or any(map(str.isdigit, value))
@@ -248,6 +254,10 @@ def find_towns(text: str) -> Iterator[Finding]:
     """Propose towns that the sentence uses as places, or that stand where places stand."""
     yield from _lone_towns(text)
     yield from _small_towns(text)
+    for match in _SEAT.finditer(text):
+        town = match["town"]
+        if not (is_word(town) or is_medical(town) or is_acronym(town) or fold(town) in listed("termes")):
+            yield Finding(*match.span("town"), Categorie.VILLE, 0.8, "town of a seat", {"RoleLOC": "Autre"})
     for pattern, score, rule in (
         (_LIVES, 0.85, "town after verb"),
         (_DATELINE, 0.88, "date line"),

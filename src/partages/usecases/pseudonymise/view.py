@@ -50,6 +50,7 @@ _WORD_READ_WRONG = re.compile(
     r"(?<!\w)(?!HbA1)(?:[^\W\d_]{2,}[01][^\W\d_]+|[^\W\d_][01][^\W\d_]{3,}|[01][^\W\d_]{5,}|[^\W\d_]{5,}[01](?!\w))(?![\w-]*\d)"
 )
 _CAPITALS_WITH_L = re.compile(r"(?<![\w-])[A-ZÀ-Þ]{2,}l[A-ZÀ-Þ]+(?!\w)")
+_PHONE_READ_WRONG = re.compile(r"(?<![\w.])[0O][1-9lI](?:[ .-]?[0-9OolI]{2}){4}(?![\w])")
 _DIGITS = str.maketrans("OolI", "0011")
 _UPPER, _LOWER = str.maketrans("01l", "OIL"), str.maketrans("01", "ol")
 
@@ -59,8 +60,14 @@ def _word(match: re.Match[str]) -> str:
     return value.translate(_UPPER if value.upper() == value else _LOWER)
 
 
+def _number(match: re.Match[str]) -> str:
+    value = match.group()
+    return value.translate(_DIGITS) if sum(map(str.isdigit, value)) > 3 else value
+
+
 def repair(text: str) -> str:
     """Same length: digits inside words read as letters, letters inside numbers read as digits."""
+    text = _PHONE_READ_WRONG.sub(_number, text)
     text = _NUMBER_READ_WRONG.sub(lambda match: match.group().translate(_DIGITS), text)
     text = _WORD_READ_WRONG.sub(_word, text)
     return _CAPITALS_WITH_L.sub(lambda match: match.group().replace("l", "I"), text)
