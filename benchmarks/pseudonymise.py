@@ -333,7 +333,9 @@ def main() -> None:
     )
     parser.add_argument("what", choices=("quality", "ablation", "false-masks", "speed", "peers"))
     parser.add_argument(
-        "--halves", nargs="+", default=["dev", "held-out", "snippets", "blind", "contacts", "records", "generated"]
+        "--halves",
+        nargs="+",
+        default=["dev", "held-out", "snippets", "blind", "contacts", "records", "generated"],
     )
     parser.add_argument(
         "--weights", type=Path, help="for the ablation: folder of the models of a cross-validation"
