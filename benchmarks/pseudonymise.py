@@ -155,7 +155,7 @@ def test_beds(halves: list[str]) -> dict[str, list[tuple[str, list[Span]]]]:
 SNIPPETS = {
     "snippets-dev": "dev", "snippets": "held-out", "blind-tune": "blind:tune", "blind": "blind:held",
     "contacts-tune": "contacts:tune", "contacts": "contacts:held",
-    "records-tune": "records:tune", "records": "records:held",
+    "records-tune": "records:tune", "records": "records:held", "calls": "calls",
 }  # fmt: skip
 HEAD = (
     "| {} | recall | character precision | the same, all counted | names | dates | identifiers, contacts | places | hospitals | the rest |\n"

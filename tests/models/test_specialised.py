@@ -49,7 +49,7 @@ def test_a_model_is_built_with_its_tokens_and_its_updates(tmp_path: Path) -> Non
     from gguf.constants import GGMLQuantizationType
     from gguf.quants import dequantize
 
-    base = small()
+    base = small(width=128)
     updates = _updates(base, 0.01)
     kept = np.array([0, 1, 2, 3, *range(4, 280)])
     save(tmp_path / "update.npz", kept, updates)
@@ -66,11 +66,13 @@ def test_a_model_is_built_with_its_tokens_and_its_updates(tmp_path: Path) -> Non
             continue
         wanted = before.data.view(np.float32).reshape(before.shape) + updates[name].matrix()
         found = dequantize(np.asarray(tensor.data), GGMLQuantizationType(tensor.kind)).reshape(tensor.shape)
-        steps = (
-            4 if tensor.kind == specialised.IQ4_NL else 16
-        )  # a scale that cuts the far end off may be the best one
-        step = np.abs(wanted.reshape(-1, 32)).max(axis=1, keepdims=True) / steps
-        assert (np.abs(wanted - found).reshape(-1, 32) <= step * 1.01).all()
+        group, steps = {
+            specialised.IQ4_NL: (32, 4),  # a scale that cuts the far end off may be the best one
+            specialised.Q5_0: (32, 16),
+            specialised.Q6_K: (16, 24),  # scales are rounded too, to 8 bits
+        }[tensor.kind]
+        step = np.abs(wanted.reshape(-1, group)).max(axis=1, keepdims=True) / steps
+        assert (np.abs(wanted - found).reshape(-1, group) <= step * 1.01).all()
         assert not np.allclose(found, before.data.view(np.float32).reshape(before.shape), atol=1e-4)
     again = build(base, kept, updates, {})
     for name, tensor in built.tensors.items():
@@ -102,6 +104,18 @@ def test_four_bits_are_the_nearest_levels_at_the_best_scale() -> None:
         assert (np.square(found - values).sum(1) <= np.square(other - values).sum(1) * 1.02).all()
 
 
+def test_six_bits_err_less_than_half_as_much_as_five_and_zeros_stay() -> None:
+    from gguf.constants import GGMLQuantizationType
+    from gguf.quants import dequantize, quantize
+
+    values = np.random.default_rng(3).normal(size=(64, 256)).astype(np.float32)
+    values[0] = 0
+    six = dequantize(specialised.to_six_bits(values), GGMLQuantizationType.Q6_K).reshape(values.shape)
+    five = dequantize(quantize(values, GGMLQuantizationType.Q5_0), GGMLQuantizationType.Q5_0)
+    assert not six[0].any()
+    assert np.square(six - values).mean() < np.square(five.reshape(values.shape) - values).mean() / 4
+
+
 @pytest.mark.slow
 def test_the_shipped_model_is_rebuilt_and_rebuilt_again_when_its_file_is_damaged() -> None:
     path = model_path(Settings())
@@ -131,7 +145,7 @@ def test_no_room_for_the_model_is_one_sentence_and_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(embedded, "write_weights", full)
-    with pytest.raises(GeneratorUnavailable, match=r"100 Mo.*libérez de la place"):
+    with pytest.raises(GeneratorUnavailable, match=rf"{shipped().size / 1e6:.0f} Mo.*libérez de la place"):
         model_path(Settings(cache=tmp_path))
     assert not list((tmp_path / "models").iterdir())
 

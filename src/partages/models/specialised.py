@@ -26,17 +26,19 @@ from partages.models.gguf_file import (
     with_vocabulary,
 )
 
-Q5_0, IQ4_NL = 6, 20
+Q5_0, Q6_K, IQ4_NL = 6, 14, 20
 FILE_TYPE = 8
 """``general.file_type``: mostly Q5_0."""
-SMALLER = ("ffn_gate.weight",)
-"""Matrices stored as IQ4_NL, four bits: those that rounding hurts least."""
+MIDDLE = range(5, 10)
+"""Layers whose up projection rounding hurts least."""
+BITS = {"ffn_gate": IQ4_NL, "ffn_down": Q6_K, **{f"blk.{layer}.ffn_up": IQ4_NL for layer in MIDDLE}}
+"""Matrices stored in another type than Q5_0: fewer bits where rounding hurts least, more where it hurts most."""
 LEVELS = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.float32)
 """The sixteen values of IQ4_NL (ggml)."""
 SCALES = (0.85, 0.9, 0.95, 1, 1.05)
 """Of IQ4_NL, tried in turn, against the one that puts the furthest weight on the first level."""
 BLOCK = 32
-"""Weights that share a scale, in these types."""
+"""Weights that share a scale, in Q5_0 and IQ4_NL."""
 _TEXT, _WHOLE = 8, 4
 TEMPLATE = (
     "{{ bos_token }}{% set held = namespace(first='') %}{% for message in messages %}"
@@ -101,7 +103,7 @@ def pack_update(a: NDArray[np.float32], b: NDArray[np.float32]) -> Update:
 def build(
     base: Weights, kept: NDArray[np.int64], updates: Mapping[str, Update], fields: Mapping[str, Field]
 ) -> Weights:
-    """The base with these tokens alone, its linear layers updated and stored as Q5_0 or IQ4_NL.
+    """The base with these tokens alone, its linear layers updated and stored in the types of ``BITS``.
 
     Args:
         base: the whole base.
@@ -121,11 +123,8 @@ def build(
         if name in updates:
             values = values + updates[name].matrix()
         values, kind = values.astype(np.float32), stored_as(name)
-        stored = (
-            to_four_bits(values)
-            if kind == IQ4_NL
-            else np.ascontiguousarray(quantize(values, GGMLQuantizationType(kind)))
-        )
+        ours = {IQ4_NL: to_four_bits, Q6_K: to_six_bits}.get(kind)
+        stored = ours(values) if ours else np.ascontiguousarray(quantize(values, GGMLQuantizationType(kind)))
         width = row_bytes(tensor.shape[-1], kind)
         tensors[name] = Tensor(tensor.shape, kind, stored.reshape(-1).view(np.uint8).reshape(-1, width))
     return Weights({**trimmed.fields, **fields}, tensors)
@@ -133,7 +132,7 @@ def build(
 
 def stored_as(name: str) -> int:
     """The type of a matrix, by the name of its tensor."""
-    return IQ4_NL if name.endswith(SMALLER) else Q5_0
+    return next((kind for end, kind in BITS.items() if name.endswith(f"{end}.weight")), Q5_0)
 
 
 def to_four_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -159,6 +158,37 @@ def to_four_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
         least[better], best_scale[better], best_level[better] = error[better], scale[better], level[better]
     half = BLOCK // 2
     return np.hstack([best_scale.view(np.uint8), best_level[:, :half] | best_level[:, half:] << 4])
+
+
+def to_six_bits(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Blocks of Q6_K, (blocks, 210): in each part of 16, the weight furthest from zero falls on the last level."""
+    parts = values.reshape(-1, 16, 16)
+    furthest = np.take_along_axis(parts, np.abs(parts).argmax(axis=-1)[..., None], -1)[..., 0]
+    return pack_six_bits(parts, furthest / np.float32(-32))
+
+
+def pack_six_bits(parts: NDArray[np.float32], scale: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Blocks of Q6_K, (blocks, 210), of ``parts`` (blocks, 16, 16) with the wanted scale of each part, (blocks, 16): low four bits of
+    the weights, their high two bits, scales in 8 bits and the unit of these in float16 (``block_q6_K`` of ggml)."""
+    peak = np.take_along_axis(scale, np.abs(scale).argmax(axis=-1)[:, None], -1)
+    unit = (peak / -128).astype(np.float16)
+    wide = unit.astype(np.float32)
+    codes = np.divide(scale, wide, out=np.zeros_like(scale), where=wide != 0)
+    codes = np.rint(codes).clip(-128, 127).astype(np.int8)
+    step = np.broadcast_to((wide * codes)[..., None], parts.shape)
+    levels = np.rint(np.divide(parts, step, out=np.zeros_like(parts), where=step != 0)).clip(-32, 31)
+    halves = (levels + 32).astype(np.uint8).reshape(len(parts), 2, 4, 32)
+    low, high = halves & 15, halves >> 4
+    packed = np.empty((len(parts), 210), np.uint8)
+    packed[:, :128] = np.stack(
+        [low[:, :, 0] | (low[:, :, 2] << 4), low[:, :, 1] | (low[:, :, 3] << 4)], 2
+    ).reshape(-1, 128)
+    packed[:, 128:192] = (
+        high[:, :, 0] | (high[:, :, 1] << 2) | (high[:, :, 2] << 4) | (high[:, :, 3] << 6)
+    ).reshape(-1, 64)
+    packed[:, 192:208] = codes.view(np.uint8)
+    packed[:, 208:] = unit.view(np.uint8)
+    return packed
 
 
 def save(path: Path, kept: NDArray[np.int64], updates: Mapping[str, Update]) -> None:

@@ -14,6 +14,7 @@ from gguf.quants import quantize as official
 from numpy.typing import NDArray
 
 from partages.models.gguf_file import EMBEDDING, F32, OUTPUT, Q8_0
+from partages.models.specialised import pack_six_bits
 
 Array = NDArray[Any]
 Q5_0, Q4_K, Q6_K = 6, 12, 14
@@ -124,20 +125,4 @@ def q6_k(blocks: Array) -> Array:
         error = (weight * (found[..., None] * levels - parts) ** 2).sum(-1)
         better = error < best
         best, scale = np.where(better, error, best), np.where(better, found, scale)
-    peak = np.take_along_axis(scale, np.abs(scale).argmax(-1)[:, None], -1)
-    unit = np.float16(peak / -128).astype(np.float32)
-    codes = np.rint(_quotient(scale, np.broadcast_to(unit, scale.shape))).clip(-128, 127).astype(np.int8)
-    step = (unit * codes)[..., None]
-    levels = np.rint(_quotient(parts, np.broadcast_to(step, parts.shape))).clip(-32, 31)
-    halves = (levels + 32).astype(np.uint8).reshape(len(blocks), 2, 4, 32)
-    low, high = halves & 15, halves >> 4
-    packed = np.empty((len(blocks), 210), np.uint8)
-    packed[:, :128] = np.stack(
-        [low[:, :, 0] | (low[:, :, 2] << 4), low[:, :, 1] | (low[:, :, 3] << 4)], 2
-    ).reshape(-1, 128)
-    packed[:, 128:192] = (
-        high[:, :, 0] | (high[:, :, 1] << 2) | (high[:, :, 2] << 4) | (high[:, :, 3] << 6)
-    ).reshape(-1, 64)
-    packed[:, 192:208] = codes.view(np.uint8)
-    packed[:, 208:] = np.float16(unit).view(np.uint8)
-    return packed
+    return pack_six_bits(parts, scale)

@@ -39,6 +39,7 @@ def masked(line: str) -> list[str]:
         ("joignable au 06 41 00\n71 83", ["06 41 00\n71 83"]),
         ("uuid 3f0a1c22-77c2-4e18-b0d4-41770188aa02", ["3f0a1c22-77c2-4e18-b0d4-41770188aa02"]),
         ("StudyInstanceUID 1.2.840.113619.2.55.3.2831.417", ["1.2.840.113619.2.55.3.2831.417"]),
+        ("portail, mot de passe olivier58, valable un an", ["olivier58"]),
         ("logé PK 12 côté montagne", ["PK 12 côté montagne"]),
     ],
 )  # fmt: skip

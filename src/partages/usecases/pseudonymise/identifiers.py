@@ -82,7 +82,9 @@ _ACCOUNT = re.compile(
     r"(?i:(?<![^\W_])(?:user(?:name|id)?|login|utilisateur|badge|session|patient_?id|ipp|matricule|account|compte|operator))[\"']?\s?[=:]\s?[\"']?([A-Za-z]{0,20}[._-]?[A-Za-z]{0,20}\d[\w.-]{0,24})(?=[\s,;\"'}|]|$)"
 )
 """The value of a key in a log or an export."""
-_PASSWORD = re.compile(r"(?i:mots? de passe|mdp|password|pwd) ?[:=] ?([^\s,;()]{4,40})(?<![.,;])")
+_PASSWORD = re.compile(
+    r"(?i:mots? de passe|mdp|password|pwd|code confidentiel) ?(?:[:=] ?|(?=[^\W\d_]*\d))([^\s,;()]{4,40})(?<![.,;])"
+)
 _UNIVERSAL = re.compile(
     r"(?<![\w-])(?:urn:uuid:)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])|(?<![\w.])1\.(?:2|3)\.(?!250\.1\.213\.)\d{1,10}(?:\.\d{1,20}){4,14}(?![\w.]\d|\w)"
 )
@@ -221,7 +223,7 @@ _LABEL_OPENINGS = openings(
 _LOGIN_OPENINGS = openings("edi imp val sai sig cre mod ext gen con log uti use ope sky ide com")
 _ACCOUNT_OPENINGS = openings("use log uti bad ses pat ipp mat acc com ope")
 _PLATE_OPENINGS = openings("pla imm veh voi cam sco mot")
-_PASSWORD_OPENINGS = openings("mot mdp pas pwd")
+_PASSWORD_OPENINGS = openings("mot mdp pas pwd cod")
 _HOME_OPENINGS = openings("adr dom dem hab res log heb vit sej")
 _PHONE_OPENINGS = openings("tel fax por pos bip dec sta gsm mob sec app joi ast lig num t")
 
