@@ -51,7 +51,7 @@ def test_the_whole_value_and_nothing_else(line: str, values: list[str]) -> None:
     "line",
     [
         "Tel 04 72 11 00 99 - 500 mg d'amoxicilline", "TA 135/80, T.37.8, FC 88", "Dosage 12.5-B le matin",
-        "Redon, lot 22F0417", "Dotarem 14 mL, lot 23GD417A", "formulaire cerfa 11574", "CIP 3400930004177", "art. L.3212-1 CSP", "OID 1.2.250.1.213.1.4.8", "| 1 | 2 | 3 |",
+        "Redon, lot 22F0417", "Dotarem 14 mL, lot 23GD417A", "formulaire cerfa 11574", "CIP 3400930004177", "art. L.3212-1 CSP", "OID 1.2.250.1.213.1.4.8", "| 1 | 2 | 3 |", "EVA | 3 | 4 | 2 | 1 | 0 |",
     ],
 )  # fmt: skip
 def test_what_is_not_a_number_to_hide_stays(line: str) -> None:

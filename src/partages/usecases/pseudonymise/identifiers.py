@@ -59,8 +59,8 @@ BATCH = re.compile(
     r"(?<![^\W_])(?:[Ll]ots?|LOTS?|cerfa|Cerfa|CERFA|CIP|UCD|EudraCT|[Ll]oi|[Aa]rt(?:icles?)?\.?)\s?(?:n[°ºo]\s?)?[:.]?\s?(?:[LRD]\.? ?)?$"
 )
 """Before what numbers a product, a form or a law."""
-_BOXED = re.compile(r"(?<![\d|])(?:\|\s?)?\d(?:\s?\|\s?\d){4,22}(?![\d])")
-"""A digit a box."""
+_BOXED = re.compile(r"(?<![\d|])(?:\|\s?)?\d(?:\s?\|\s?\d){7,22}(?![\d])")
+"""A digit a box, eight at least: a row of a table has fewer scores."""
 _BOXED_PHONE = re.compile(r"(?i)(?:t[ée]l[ée]?p?h?o?n?e?|portable|mobile|fax)\W{0,6}$")
 _LONG_NUMBER = re.compile(
     r"(?<![\w.,/+-])\d{7,20}(?![\w%]|[.,/]\d| ?(?:mg|g|UI|mL|ml|copies|/mm|€|euros|UFC))"
