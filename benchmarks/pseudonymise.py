@@ -335,7 +335,7 @@ def main() -> None:
     parser.add_argument(
         "--halves",
         nargs="+",
-        default=["dev", "held-out", "snippets", "blind", "contacts", "records", "generated"],
+        default=["dev", "held-out", "snippets", "blind", "contacts", "records", "calls", "generated"],
     )
     parser.add_argument(
         "--weights", type=Path, help="for the ablation: folder of the models of a cross-validation"

@@ -4,7 +4,8 @@
 never read. ``blind.txt``: two hundred more in other hands, written before its author read any rule or list; every second one
 (``blind:tune``) sets thresholds and has its errors read, the others (``blind:held``) only ever give figures. ``contacts.txt``: identifiers and contacts
 in messy lines; ``records.txt``: a hundred and sixty in eight hands (letterheads, exports, night notes, faxes badly read, laboratories, social
-services, overseas), by an author who had read no rule; both halved in the same way. ``training.txt``: written to train the span model.
+services, overseas), by an author who had read no rule; both halved in the same way. ``training.txt``: written to train the span model;
+``calls.txt``: contacts broken, spelled and spoken, and identity papers.
 ``O`` marks what some annotators would mark and others not (a lone year, an occupation, a feast day, a demonym): counted neither way.
 """
 
