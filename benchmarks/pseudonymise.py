@@ -264,11 +264,11 @@ PEERS: dict[str, tuple[list[str], str]] = {
 }
 
 
-def peers(cache: Path, only: str) -> None:
+def peers(cache: Path, only: str, halves: list[str]) -> None:
     """Each tool in its own environment, on the same reports and snippets (held-out) and the same long text, in one run; speed by
     processor time, so that what else the machine does counts for nobody.
     """
-    beds = test_beds(["held-out", "snippets", "blind"])
+    beds = test_beds(["held-out", *halves])
     reports, bed = len(beds["held-out"]), [case for cases in beds.values() for case in cases]
     texts = long_text(150_000)
     cache.mkdir(parents=True, exist_ok=True)
@@ -342,6 +342,9 @@ def main() -> None:
     )
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache/partages-peers")
     parser.add_argument("--only", default="", help="peers whose name holds this")
+    parser.add_argument(
+        "--snippets", nargs="+", default=["snippets", "blind"], help="that peers are measured on"
+    )
     given = parser.parse_args()
     if given.what == "quality":
         quality(given.halves)
@@ -352,7 +355,7 @@ def main() -> None:
     elif given.what == "speed":
         speed()
     else:
-        peers(given.cache, given.only)
+        peers(given.cache, given.only, given.snippets)
 
 
 if __name__ == "__main__":
