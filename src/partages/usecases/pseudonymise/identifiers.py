@@ -89,6 +89,7 @@ _UNIVERSAL = re.compile(
     r"(?<![\w-])(?:urn:uuid:)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])|(?<![\w.])1\.(?:2|3)\.(?!250\.1\.213\.)\d{1,10}(?:\.\d{1,20}){4,14}(?![\w.]\d|\w)"
 )
 """A UUID (RFC 9562), or the object identifier of an examination (DICOM); not those of the national agency, which are public."""
+_HAS_UNIVERSAL = re.compile(r"-[0-9a-f]{4}-[0-9a-f]{4}-|1\.[23]\.\d+\.\d+\.\d")
 _HANDLE = re.compile(r"(?<![\w@.])@[A-Za-z_][\w.]{2,30}(?<!\.)")
 _MESSAGE_NUMBER = re.compile(r"(?<=[|~])\d(?: ?\d){4,19}(?=\^)")
 _MIXED = re.compile(
@@ -126,6 +127,7 @@ _PHONE_LABEL = re.compile(
     re.I,
 )
 _TEMPERATURE = re.compile(r"[34]\d[.,]\d")
+_FOUR_NUMBERS = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d")
 _BYTE = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 _MACHINE = re.compile(
     rf"(?<![\d.])(?:(?<=[Ii][Pp][:= ])|(?<=[Ii][Pp]: )|(?<=[Ii][Pp] : )|(?<=[(\[])|(?<=from )|(?<=host )|(?<=//)|(?=10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.)){_BYTE}(?:\.{_BYTE}){{3}}(?![\d.]\d|\d)"
@@ -274,7 +276,7 @@ def find_identifiers(text: str) -> Iterator[Finding]:
     for match in matches(_ACCOUNT, text, _ACCOUNT_OPENINGS):
         if not _is_date_like(match[1]):
             yield _code(*match.span(1), "AUTRE", "PersonnelSante", 0.98, "account")
-    for match in _UNIVERSAL.finditer(text):
+    for match in _UNIVERSAL.finditer(text) if _HAS_UNIVERSAL.search(text) else ():
         yield _code(*match.span(), "AUTRE", "Patient", 0.98, "universal identifier")
     for match in _PLATE.finditer(text):
         yield _code(*match.span(), "AUTRE", "Patient", 0.86, "plate or account")
@@ -356,7 +358,7 @@ def find_contacts(text: str) -> Iterator[Finding]:
     for match in _URL.finditer(text):
         announced = match.group()[:4].lower() in ("http", "www.")
         yield Finding(*match.span(), Categorie.URL, 0.99 if announced else 0.9, "url")
-    for match in _MACHINE.finditer(text):
+    for match in _MACHINE.finditer(text) if _FOUR_NUMBERS.search(text) else ():
         yield Finding(*match.span(), Categorie.URL, 0.98, "machine")
     for match in _BOXED.finditer(text) if "|" in text else ():
         if _BOXED_PHONE.search(text, max(0, match.start() - 14), match.start()):

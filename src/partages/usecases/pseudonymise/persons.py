@@ -302,7 +302,7 @@ _AGED = re.compile(
 
 def _written_plainly(text: str) -> Iterator[Finding]:
     """Names told by what stands beside them alone: a key, a bed, an age."""
-    for match in _FIELD.finditer(text):
+    for match in _FIELD.finditer(text) if '":' in text or "':" in text or '" :' in text else ():
         label = Categorie.PRENOM if match["given"] else Categorie.NOM
         yield Finding(*match.span("value"), label, 0.98, "name field", {"RolePER": PATIENT})
     for match in _IN_BED.finditer(text):

@@ -106,6 +106,7 @@ _PLACE_OPENINGS = openings("eta hop h cli str cen sit lab efs")
 _LIVING_OPENINGS = openings(
     "hab res dom dem viv vit ne nee ori tra adr sui hos ope com vil mai fai equ con col ins exe ret sca lie nai sej lic ren"
 )
+_SEAT_OPENINGS = openings("gen com tri tj tgi pre sou avo not bar mai cas gar aer par cim pom eva")
 _STANDING_OPENINGS = openings("ret san au dem sdf en ben lyc col etu")
 _BELIEF_OPENINGS = openings("cro rel con cul pra")
 
@@ -254,7 +255,7 @@ def find_towns(text: str) -> Iterator[Finding]:
     """Propose towns that the sentence uses as places, or that stand where places stand."""
     yield from _lone_towns(text)
     yield from _small_towns(text)
-    for match in _SEAT.finditer(text):
+    for match in matches(_SEAT, text, _SEAT_OPENINGS):
         town = match["town"]
         if not (is_word(town) or is_medical(town) or is_acronym(town) or fold(town) in listed("termes")):
             yield Finding(*match.span("town"), Categorie.VILLE, 0.8, "town of a seat", {"RoleLOC": "Autre"})
