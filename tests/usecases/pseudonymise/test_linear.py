@@ -17,7 +17,7 @@ HOSTILE = (
     "0 ", "06 ", "x\n", "\n", "Jean ", "JEAN ", "Jean-", "à ", "à Paris ", "CHU de ", "CHU A ", "le 1 ", "un deux ",
     "deux mille ", "@", "a.", "a.b@", "D U ", "A.", "| a ", ";a;1", "|A^b", "née le ", "12, ", "médecin : ", "Présents : A, ",
     "M. ", "Dr A", "Mme ", "né à ", "NOM:", "de la ", "- ", "A1", "A1-", "1-", "Hôpital ", "centre de ", "vit à ", "marié ",
-    "12345 ", "12345 A", "http://", "www.", "mars ", "1,", "«", "Éé", "A/b ", "le mardi ", "résidence ", "n° ", "poste ", "zéro un ", "1|", "user=a1", "ip 1.", "name:\"a", "AB lit ", "ab cd ",
+    "12345 ", "12345 A", "http://", "www.", "mars ", "1,", "«", "Éé", "A/b ", "le mardi ", "résidence ", "n° ", "poste ", "zéro un ", "1|", "user=a1", "ip 1.", "name:\"a",
 )  # fmt: skip
 SIZE = 2_000
 LINEAR, QUADRATIC = 4.0, 16.0

@@ -186,11 +186,6 @@ _HOME = re.compile(
     rf"(?i:{_COMPLEMENT}){{0,3}})"
     r"(?=\s?[,;\n.)])"
 )
-_LANDMARK = re.compile(
-    r"(?<!\w)(PK ?\d{1,3}(?:[.,]\d)?(?: c[ôo]té (?:mer|montagne))?|(?:[Cc]ité (?:des )?)?\d{2,4} (?:logts?|logements)(?:,? b[âa]?t\.? ?\w{1,4})?)(?!\w)"
-    r"|(?:(?<=[(,;] )|(?<=[(\n])|^)(\d{1,4}(?: ?(?:bis|ter))?,? (?:[Ll]es?|[Ll]a|[Ll]ieu-?dit) [A-ZÀ-Þ][\w'-]{2,25}(?: (?:(?:de|du|des|la|le) )?[A-ZÀ-Þ][\w'-]{2,25}){0,2})(?=\s?[),;\n])"
-)
-"""Homes that a post, a block or a place name tells: ``PK 18 côté montagne``, ``11 les Basses-Landes``."""
 _POST_BOX = re.compile(r"\b((?:BP|CS|TSA)\s\d{2,6}(?: \d{2,5})?)(?=\s|,|$|-)")
 _BUILDING = re.compile(
     r"\b((?:b[âa]t(?:iment)?|appt?|appartement|esc(?:alier)?|résidence|étage|porte)\.? (?:n° ?)?(?:[A-Z]?\d{1,4}|[A-Z])\b(?:[ ,]+(?:esc(?:alier)?|appt?|"
@@ -226,6 +221,7 @@ _LOGIN_OPENINGS = openings("edi imp val sai sig cre mod ext gen con log uti use 
 _ACCOUNT_OPENINGS = openings("use log uti bad ses pat ipp mat acc com ope")
 _PLATE_OPENINGS = openings("pla imm veh voi cam sco mot")
 _PASSWORD_OPENINGS = openings("mot mdp pas pwd cod")
+_WAY_OPENINGS = openings("rue ave bou bld blv bd imp all che rou qua fau ven esp pro mon rem gra squ pla bat")
 _HOME_OPENINGS = openings("adr dom dem hab res log heb vit sej")
 _PHONE_OPENINGS = openings("tel fax por pos bip dec sta gsm mob sec app joi ast lig num t")
 
@@ -438,24 +434,22 @@ def find_addresses(text: str) -> Iterator[Finding]:
         (_ENGLISH_ADDRESS, 0.9, "street"),
         (_STREET_ALONE, 0.86, "street"),
         (_HOME, 0.88, "home"),
-        (_LANDMARK, 0.86, "landmark"),
         (_ADDRESS_NO_NUMBER, 0.8, "address label"),
         (_POST_BOX, 0.9, "post box"),
         (_BUILDING, 0.7, "building"),
     ):
         for match in (
-            matches(pattern, text, _HOME_OPENINGS)
-            if pattern is _ADDRESS_NO_NUMBER
+            matches(pattern, text, _HOME_OPENINGS if pattern is _ADDRESS_NO_NUMBER else _WAY_OPENINGS)
+            if pattern in (_ADDRESS_NO_NUMBER, _STREET_ALONE)
             else _at(pattern, text, _NUMBER_START)
             if pattern in (_ADDRESS, _ENGLISH_ADDRESS)
             else pattern.finditer(text)
         ):
-            group = match.lastindex or 1
-            value = match.group(group)
+            value = match.group(1)
             value = _STOP_AFTER_ADDRESS.sub("", value)
             value = re.split(r"\s{2,}|\s-\s(?!app|b[âa]t)|,?\s\d{5}\b", value)[0].rstrip(" .,;-")
             if len(value) > 4:
-                start = match.start(group)
+                start = match.start(1)
                 yield Finding(start, start + len(value), Categorie.ADRESSE, score, rule, role)
     for match in _at(_POSTAL, text, _CODE_START):
         code, town = match.group(1).replace(" ", ""), _CEDEX.sub("", match.group(2))

@@ -13,6 +13,7 @@ from partages.usecases.pseudonymise.identifiers import BATCH, line_before, luhn,
 from partages.usecases.pseudonymise.model import Decided
 from partages.usecases.pseudonymise.persons import OTHER, STAFF, nearby_role
 from partages.usecases.pseudonymise.schema import Categorie
+from partages.usecases.pseudonymise.wording import matches, openings
 
 SURE = 0.97
 """Score from which a rule's finding stays whatever the model thinks."""
@@ -119,9 +120,12 @@ def credible(text: str, proposed: Iterable[Finding]) -> list[Finding]:
 _CITATION = re.compile(r"(?<!\w)[Aa]rt(?:icles?)?\.? ?[LRD]\.? ?\d{1,5}(?:-\d{1,4}){0,4}")
 
 
+_CITATION_OPENINGS = openings("art")
+
+
 def without_citations(text: str, findings: list[Finding]) -> list[Finding]:
     """The findings that are not in the number of an article of law (``art. L. 3212-1``)."""
-    cited = [match.span() for match in _CITATION.finditer(text)]
+    cited = [match.span() for match in matches(_CITATION, text, _CITATION_OPENINGS)]
     if not cited:
         return findings
     return [f for f in findings if not any(start <= f.start and f.end <= end for start, end in cited)]

@@ -292,44 +292,19 @@ _FIELD = re.compile(
     re.I,
 )
 """A name in an export: ``"family":"CAZAL"``."""
-_IN_BED = re.compile(
-    rf"(?:(?<=\n)|^|(?<=[;/] ))(?P<name>[{_U}][{_U}'-]{{2,25}}(?: [{_U}][{_U}'-]{{1,25}}){{0,2}}) (?=(?:lit|ch\.?|chb\.?|chambre) ?\d)"
-)
-_AGED = re.compile(
-    rf"(?<![\w-])(?P<one>[{_L}'-]{{3,20}}) (?P<two>[{_L}-]{{3,15}}),? (?=\d{{1,3}} ?(?:ans|a|mois)\b)"
-)
 
 
-def _written_plainly(text: str) -> Iterator[Finding]:
-    """Names told by what stands beside them alone: a key, a bed, an age."""
+def _exported(text: str) -> Iterator[Finding]:
+    """Names told by the key before them."""
     for match in _FIELD.finditer(text) if '":' in text or "':" in text or '" :' in text else ():
         label = Categorie.PRENOM if match["given"] else Categorie.NOM
         yield Finding(*match.span("value"), label, 0.98, "name field", {"RolePER": PATIENT})
-    for match in _IN_BED.finditer(text):
-        words = match["name"].split()
-        if not any(is_medical(word) or is_acronym(word) or fold(word) in listed("termes") for word in words):
-            yield Finding(
-                *match.span("name"),
-                Categorie.NOM,
-                0.8 if any(map(is_word, words)) else 0.97,
-                "name and bed",
-                {"RolePER": PATIENT},
-            )
-    for match in _AGED.finditer(text):
-        one, two = match["one"], match["two"]
-        if is_first_name(one) and not is_first_name(two):
-            one, two = two, one
-        if is_first_name(two) and not is_word(one) and _lower_name(one):
-            given = "one" if two == match["one"] else "two"
-            for group in ("one", "two"):
-                label = Categorie.PRENOM if group == given else Categorie.NOM
-                yield Finding(*match.span(group), label, 0.8, "name and age", {"RolePER": PATIENT})
 
 
 def find_persons(text: str) -> Iterator[Finding]:
     """Propose the names that their context announces."""
     yield from _after_titles(text)
-    yield from _written_plainly(text)
+    yield from _exported(text)
     for match in matches(_STAFF_LABEL, text, _STAFF_OPENINGS):
         tokens = sequence(text, match.end(), most=3)
         if (

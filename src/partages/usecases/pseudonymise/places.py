@@ -52,10 +52,6 @@ _LIVES = re.compile(
     rf"[Ss]uivie?|[Hh]ospitalis[ée]e?|[Oo]pérée?|[Cc]ommune|[Vv]ille|[Mm]airie|[Ff]ait|[Éé]quipe|[Cc]onfrères?|[Cc]ollègues|[Ii]nstallée?|[Ee]xerçant|[Rr]etour|[Dd]éménag\w{{1,5}}|[Ss]cannee?r|[Ll]ieu de naissance|[Nn]aissance|[Ss]éjour|[Ll]icencié\w*|[Rr]entre)\s?:?,?\s(?:à|de|d'|sur|au|aux|a|:|chez lui à|vers)\s?)"
     rf"{_TOWN_NAME}(?![\w])"
 )
-_SEAT = re.compile(
-    rf"(?<!\w)(?:[Gg]endarmerie|[Cc]ommissariat|[Tt]ribunal(?: judiciaire| administratif| de commerce| pour enfants)?|TJ|TGI|(?:[Ss]ous-)?[Pp]réfecture|[Aa]vocate?|[Nn]otaire|[Bb]arreau|[Mm]aison d'arrêt|[Cc]aserne|[Gg]are|[Aa]éroport|[Pp]aroisse|[Cc]imetière|[Pp]ompiers|[Cc]asino|[Mm]airie|EVASAN)(?: :)? (?:de |d'|à |au |du |)(?=[{_U}]){_TOWN_NAME}(?![\w])"
-)
-"""A town after what has its seat there, whether or not the town is known."""
 _AT = re.compile(rf"(?<![\w])(?P<prep>à|À|sur|de|d'|vers) ?{_TOWN_NAME}(?![\w])")
 _DATELINE = re.compile(
     rf"(?m)^\s{{0,60}}(?:Fait )?(?:à )?{_TOWN_NAME}(?:,| ,) ?(?:le |LE )(?=\d|[a-z]{{2,9}} )"
@@ -106,7 +102,6 @@ _PLACE_OPENINGS = openings("eta hop h cli str cen sit lab efs")
 _LIVING_OPENINGS = openings(
     "hab res dom dem viv vit ne nee ori tra adr sui hos ope com vil mai fai equ con col ins exe ret sca lie nai sej lic ren"
 )
-_SEAT_OPENINGS = openings("gen com tri tj tgi pre sou avo not bar mai cas gar aer par cim pom eva")
 _STANDING_OPENINGS = openings("ret san au dem sdf en ben lyc col etu")
 _BELIEF_OPENINGS = openings("cro rel con cul pra")
 
@@ -255,10 +250,6 @@ def find_towns(text: str) -> Iterator[Finding]:
     """Propose towns that the sentence uses as places, or that stand where places stand."""
     yield from _lone_towns(text)
     yield from _small_towns(text)
-    for match in matches(_SEAT, text, _SEAT_OPENINGS):
-        town = match["town"]
-        if not (is_word(town) or is_medical(town) or is_acronym(town) or fold(town) in listed("termes")):
-            yield Finding(*match.span("town"), Categorie.VILLE, 0.8, "town of a seat", {"RoleLOC": "Autre"})
     for pattern, score, rule in (
         (_LIVES, 0.85, "town after verb"),
         (_DATELINE, 0.88, "date line"),
