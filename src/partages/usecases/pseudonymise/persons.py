@@ -45,7 +45,7 @@ _LOWER_NAME = re.compile(rf"[{_L}]{{3,20}}(?:-[{_L}]{{2,20}})?")
 _TITLE = (
     r"(?:[Cc]onsorts|Messieurs|Monsieur|Mesdames|Madame|Mademoiselle|MONSIEUR|MADAME|MADEMOISELLE|MESSIEURS|MESDAMES|Mle|MLE|Melle|MELLE|Mrne|Dre|DRE|dre|Mme[s]?|Mlle[s]?|MME|MLLE|MR|Mr[s]?|mr|mme|mlle|monsieur|madame|M\.|M(?= [A-ZÀ-Þ]{2})"
     r"|Docteure?s?|Doctoresse|DOCTEURE?S?|docteure?|Dr[es]?|DR[S]?|dr|Professeure?s?|PROFESSEURE?|professeure?|Prof\.?|Pr[s]?|PR|Maître"
-    r"|Ma[iî]tre|Mgr|Sœur|Soeur|IDE|IADE|IBODE|[Mm]éd\.|[Aa]djudante?(?:-chef)?|[Gg]endarme|[Bb]rigadi(?:er|ère)(?:-chef)?|[Cc]apitaine|[Ll]ieutenante?|[Cc]ommandante?|[Mm]ajore?(?= [A-ZÀ-Þ]))"
+    r"|Ma[iî]tre|Mgr|Sœur|Soeur|IDE|IADE|IBODE)"
 )
 _TITLES = re.compile(
     rf"(?<![\w-])(?:{_TITLE}(?:(?![A-Za-zÀ-ÿ])|(?<=[a-z.])(?=[{_U}]))\.?|P\.?r\.)(?:\s?[/,]?\s?(?:et|ou|/|le|la|Le|La|-|,)?\s?{_TITLE}\b\.?){{0,2}}(?:\s?\(e\)|\s?:)?\s{{0,3}}"
@@ -63,7 +63,7 @@ _STAFF_ROLE = (
     r"|interne|externe|s[ée]nior|chef de (?:service|clinique)|responsable|r[ée]dacteur|r[ée]dig[ée] par|dict[ée] par|saisi par|tap[ée] par|frapp[ée]e? par|valid[ée]e? par"
     r"|sign[ée]e?(?: [ée]lectroniquement)?(?: par)?|vu par|vue par|relu par|prescripteur|prescrit par|correspondants?|destinataires?|adress[ée]e? par|demand[ée] par|demandeur|suivie? par"
     r"|signataire|infirmi[eè]re?(?: coordinatrice)?|kin[ée](?:sith[ée]rapeute)?|secr[ée]taire|r[ée]f[ée]rente?|copies?(?: [àa])?|cc|r[ée]alis[ée] par|effectu[ée] par|examinateur"
-    r"|biologistes?|technicien(?:ne)?s?|soignante?s?|r[ée]gulat(?:eur|rice)|ambulanci(?:er|[èe]re)|appelante?|receveu(?:r|se)|donneu(?:r|se)|manip(?:ulat(?:eur|rice))?|pathologiste|radiologue|sage-femme|psychologue|assistante sociale|praticien(?:s)?|m[ée]decin|cadre(?: de sant[ée])?|interpr[ée]t[ée] par|pr[ée]lev[ée] par|pr[ée]leveur|gyn[ée]cologue|cardiologue)"
+    r"|biologiste|pathologiste|radiologue|sage-femme|psychologue|assistante sociale|praticien(?:s)?|m[ée]decin|cadre(?: de sant[ée])?|interpr[ée]t[ée] par|pr[ée]lev[ée] par|pr[ée]leveur|gyn[ée]cologue|cardiologue)"
 )
 _STAFF_LABEL = re.compile(
     rf"(?<!\w)({_STAFF_ROLE})(?!\w)\s?(?:\([^)\n]{{0,30}}\))?\s?(:|=|\|)?\s{{0,4}}(?:{_TITLE}\.?\s)?(?=[{_U}])",
@@ -279,7 +279,7 @@ _NOT_IN_WORD = re.compile(r"[^\w-]")
 
 _STAFF_OPENINGS = openings(
     "med mt chi ope ane mar aid ins pan ibo iad ide int ext sen che res red dic sai tap fra val sig vu vue rel pre cor des adr dem sui inf kin sec ref cop cc rea "
-    "eff exa bio pat rad sag psy ass pra cad gyn car tec soi reg amb app don man"
+    "eff exa bio pat rad sag psy ass pra cad gyn car"
 )
 _NAME_OPENINGS = openings("nom pat mal ide ne nee epo ep veu vve ben ass usa res con obj")
 _FIRST_OPENINGS = openings("pre")
