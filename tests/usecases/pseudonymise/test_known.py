@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -206,6 +206,7 @@ FORMS = st.sampled_from(
 
 
 @settings(deadline=None, max_examples=300)
+@example(datetime.date(1911, 11, 19), lambda d: f"{d:%Y-%m-%d}")
 @given(DATES, FORMS)
 def test_the_birth_date_in_all_its_spellings(date: datetime.date, form: Any) -> None:
     patient = KnownPatient(birth_date=date)

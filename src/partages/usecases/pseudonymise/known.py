@@ -281,11 +281,11 @@ def _birth_patterns(date: datetime.date) -> tuple[re.Pattern[str], re.Pattern[st
     spaced_day, spaced_month = (
         r"\s?".join(_OCR.get(c, c) for c in f"{value:02}") for value in (date.day, date.month)
     )
-    alternatives = [
-        rf"(?<![0-9]){spaced_day}{gap}{spaced_month}{gap}{year}(?![0-9])",
-        rf"(?<![0-9]){day}{apart}{month}{apart}{year}(?![0-9])",
+    alternatives = [  # the year first: 1911-11-19 also begins as the 19th of the 11th of 11
         rf"(?<![0-9]){full_year}{gap}{spaced_month}{gap}{spaced_day}(?![0-9])",
         rf"(?<![0-9]){full_year}{apart}{month}{apart}{day}(?![0-9])",
+        rf"(?<![0-9]){spaced_day}{gap}{spaced_month}{gap}{year}(?![0-9])",
+        rf"(?<![0-9]){day}{apart}{month}{apart}{year}(?![0-9])",
         rf"(?<![0-9]){month}[/.-]{day}[/.-]{full_year}(?![0-9])",
         rf"(?<![0-9a-z]){said_day}[\s.-]{{0,3}}{said_month}{tail}{said_year}(?![0-9])",
     ]
