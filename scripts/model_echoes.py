@@ -11,7 +11,7 @@ import random
 import time
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import httpx
@@ -78,8 +78,7 @@ def write(model: Path, seconds: float, seed: int) -> Iterator[tuple[float, str]]
     server = xllamacpp.Server(parameters)
     draw, began = random.Random(seed), time.monotonic()
 
-    def one(given: tuple[str, int]) -> str:
-        opening, its_seed = given
+    def one(opening: str, its_seed: int) -> str:
         asked = {
             "prompt": opening, "n_predict": TOKENS, "temperature": TEMPERATURE, "top_p": NUCLEUS, "top_k": 0, "seed": its_seed,
             "cache_prompt": False,
@@ -88,13 +87,17 @@ def write(model: Path, seconds: float, seed: int) -> Iterator[tuple[float, str]]
         return opening + str(answer.raise_for_status().json()["content"])
 
     with ThreadPoolExecutor(TOGETHER) as pool:
-        waiting = {pool.submit(one, (draw.choice(OPENINGS), draw.randrange(2**31))) for _ in range(TOGETHER)}
+
+        def begin() -> Future[str]:
+            return pool.submit(one, draw.choice(OPENINGS), draw.randrange(2**31))
+
+        waiting = {begin() for _ in range(TOGETHER)}
         while waiting:
             ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             spent = time.monotonic() - began
             for future in ended:
                 if spent < seconds:
-                    waiting.add(pool.submit(one, (draw.choice(OPENINGS), draw.randrange(2**31))))
+                    waiting.add(begin())
                 yield spent / seconds, future.result().strip()
 
 

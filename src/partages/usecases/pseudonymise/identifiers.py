@@ -55,7 +55,7 @@ _VALUE = re.compile(
 _NOT_AN_IDENTIFIER = re.compile(
     r"\b(?:chambre|chb|lit|salle|porte|box|[ée]tage|page|coffre|version|semaine|jour|cycle|cure|grade|stade|type|appt?|appartement|dose|quart|vertèbre|dent|doigt|orteil|article|loi|décret|figure|tableau|taille|sonde|secteur|CIM(?:-10)?|CCAM|GHM|diagnostic|acte|ADICAP|lettre|cas|niveau|score|essai|(?-i:[Ll]ot|LOT)|cerfa|CIP(?:13)?|EudraCT|UF|UH)\s?(?:[nN][°ºo])?[\s:.]*$"
 )
-BATCH = re.compile(
+_BATCH = re.compile(
     r"(?<![^\W_])(?:[Ll]ots?|LOTS?|cerfa|Cerfa|CERFA|CIP|UCD|EudraCT|[Ll]oi|[Aa]rt(?:icles?)?\.?)\s?(?:n[°ºo]\s?)?[:.]?\s?(?:[LRD]\.? ?)?$"
 )
 """Before what numbers a product, a form or a law."""
@@ -289,7 +289,7 @@ def find_identifiers(text: str) -> Iterator[Finding]:
     for match in _SPACED_NUMBER.finditer(text):
         yield _code(*match.span(), "AUTRE", "Patient", 0.7, "spaced number")
     for match in _LONG_NUMBER.finditer(text):
-        if BATCH.search(text, max(0, match.start() - 16), match.start()):
+        if numbers_a_product(text, match.start(), match.start()):
             continue
         value = match.group()
         kind, role, score = "AUTRE", "Patient", 0.7
@@ -302,7 +302,7 @@ def find_identifiers(text: str) -> Iterator[Finding]:
         yield _code(*match.span(), kind, role, score, "long number")
     for pattern in (_MIXED, _HYPHENED):
         for match in pattern.finditer(text):
-            if BATCH.search(text, max(0, match.start() - 16), match.start()):
+            if numbers_a_product(text, match.start(), match.start()):
                 continue
             value = match.group()
             digits = sum(map(str.isdigit, value))
@@ -319,6 +319,11 @@ def find_identifiers(text: str) -> Iterator[Finding]:
             ):
                 continue
             yield _code(*match.span(), "AUTRE", "Patient", 0.75, "letters and digits")
+
+
+def numbers_a_product(text: str, start: int, digit: int) -> bool:
+    """Whether the number that begins at ``digit``, in a value that begins at ``start``, is that of a batch, a form or a law."""
+    return _BATCH.search(text, max(0, start - 16), digit) is not None
 
 
 _LOCK = re.compile(r"(?i)code (?:porte|d'|acc[èe]s|portail|entr[ée]e|vitale|confidentiel|pin)|digicode|badge")

@@ -9,7 +9,13 @@ from itertools import pairwise
 from partages.text import fold
 from partages.usecases.pseudonymise.finding import Finding
 from partages.usecases.pseudonymise.gazetteers import is_acronym, is_first_name, is_medical, is_word, listed
-from partages.usecases.pseudonymise.identifiers import BATCH, line_before, luhn, nir_key, owner
+from partages.usecases.pseudonymise.identifiers import (
+    line_before,
+    luhn,
+    nir_key,
+    numbers_a_product,
+    owner,
+)
 from partages.usecases.pseudonymise.model import Decided
 from partages.usecases.pseudonymise.persons import OTHER, STAFF, nearby_role
 from partages.usecases.pseudonymise.schema import Categorie
@@ -104,7 +110,7 @@ def credible(text: str, proposed: Iterable[Finding]) -> list[Finding]:
         for finding in proposed
         if not (
             finding.label == Categorie.CODE
-            and BATCH.search(text, max(0, finding.start - 16), _first_digit(text, finding))
+            and numbers_a_product(text, finding.start, _first_digit(text, finding))
         )
         and (finding.label != Categorie.TELEPHONE or _is_called(text, finding))
         and not (finding.label in _NAMES and _is_doubtful_name(text, finding))
@@ -118,8 +124,6 @@ def credible(text: str, proposed: Iterable[Finding]) -> list[Finding]:
 
 
 _CITATION = re.compile(r"(?<!\w)[Aa]rt(?:icles?)?\.? ?[LRD]\.? ?\d{1,5}(?:-\d{1,4}){0,4}")
-
-
 _CITATION_OPENINGS = openings("art")
 
 
