@@ -73,6 +73,11 @@ def test_a_draft_is_made_of_the_report_and_supported(sample) -> None:  # type: i
         ("Patient apyrétique.", "Absence de fièvre.", True),
         ("Monsieur, opéré d'une hernie.", "Patiente opérée d'une hernie.", False),
         ("Drain retiré à J3, ablation des agrafes à J12.", "Agrafes à J3.", False),
+        ("CPK à 1840 UI/L, créatinine normale.", "CPK et créatinine normales.", False),
+        ("CPK à 1840 UI/L, créatinine normale.", "Créatinine normale.", True),
+        ("Transaminases normales à 25 UI/L.", "Transaminases normales.", True),
+        ("NFS, CRP et ionogramme normaux. CRP à 3.", "NFS et CRP normales.", True),
+        ("FEVG 38 %. Coronarographie normale.", "FEVG à 38 % et coronarographie normale.", True),
     ],
 )
 def test_contraries_classes_sides_and_counts_are_told_apart(

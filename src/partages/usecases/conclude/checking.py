@@ -31,6 +31,8 @@ WINDOW = 6
 MAX_READ = 3000
 """Places of one word, or sentences that share it, that are looked at; commoner words decide nothing."""
 
+FIGURE_WITHIN = 12
+"""Characters after a word where its figure stands: « CPK à 1840 », « CPK : 1 840 UI/L »."""
 MAX_CLAUSES, MAX_CLAUSE_SENTENCE = 50, 2000
 """Places, and characters of a sentence, that are read clause by clause; beyond, the clause decides nothing."""
 
@@ -403,6 +405,7 @@ def _check_one(conclusion: str, sentence: cutting.Sentence, read: Index) -> Sent
                 *_sides(mentions, conclusion, read),
                 *_polarity(mentions, conclusion, read),
                 *_contraries(mentions, conclusion, chosen, read),
+                *_normals(mentions, conclusion, read),
                 *_words(mentions, conclusion, sentence, read),
             ]
         )
@@ -664,6 +667,58 @@ def _contraries(mentions: list[_Mention], conclusion: str, chosen: list[int], re
     if claimed and read.sex and claimed != read.sex and not any(m.relative for m in mentions):
         reasons.append("Le sexe du patient n'est pas celui du compte rendu.")
     return reasons
+
+
+_NORMAL = frozenset("normal normale normaux normales".split())
+_NOT_A_RESULT = frozenset("length volume mass days hours months years minutes clock courses sessions".split())
+"""Dimensions of sizes, doses and times, which « normal » says nothing of."""
+
+
+def _normals(mentions: list[_Mention], conclusion: str, read: Index) -> list[str]:
+    """« CPK normales » where the report gives a figure of them and never says that it is normal."""
+    reasons = []
+    for number, mention in enumerate(mentions):
+        if mention.token.word not in _NORMAL or mention.negated:
+            continue
+        after = mention.token
+        for other in reversed(mentions[max(0, number - WINDOW) : number]):
+            gap = conclusion[other.token.end : after.start]
+            if any(mark in gap for mark in ",.;:(") or other.token.word[0].isdigit():
+                break
+            after = other.token
+            if _names_something(other) and (figure := _figure_alone(read, other.token.meaning, mention)):
+                written = conclusion[other.token.start : other.token.end]
+                reasons.append(f"« {written} » : le compte rendu en donne « {figure} » sans le dire normal.")
+    return reasons
+
+
+def _figure_alone(read: Index, meaning: str, normal: _Mention) -> str:
+    """The first figure that the report gives of a thing, unless it calls the thing normal."""
+    found = ""
+    for number in read.holding.get(meaning, [])[:MAX_CLAUSES]:
+        sentence = read.sentences[number]
+        if sentence.end - sentence.start > MAX_CLAUSE_SENTENCE:
+            continue
+        words = facts.tokens(read.text, sentence.start, sentence.end)
+        figures = [
+            figure
+            for figure in facts.quantities(read.text, sentence.start, sentence.end)
+            if figure.dimension not in _NOT_A_RESULT
+        ]
+        for token in words:
+            if token.meaning != meaning:
+                continue
+            figure = next((one for one in figures if one.start >= token.end), None)
+            for other in words:
+                # « CPK à 1840, créatinine normale » says nothing of the CPK, « CRP à 4, normale » does
+                between = figure is not None and any(
+                    figure.end <= one.start < other.start and not one.stop for one in words
+                )
+                if other.meaning == normal.token.meaning and not between:
+                    return ""
+            if figure and figure.start - token.end < FIGURE_WITHIN:
+                found = found or " ".join(read.text[figure.start : figure.end].split())
+    return found
 
 
 def _words(mentions: list[_Mention], conclusion: str, sentence: cutting.Sentence, read: Index) -> list[str]:
