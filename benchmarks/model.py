@@ -108,6 +108,13 @@ def own_reports(part: Part) -> list[str]:
     )
 
 
+def written_texts(part: Part) -> list[str]:
+    """Of the texts of every medical kind written for the training."""
+    files = sorted((HERE.parent / "scripts/texts").glob("*.txt"))
+    medical = [one.read_text(encoding="utf-8") for one in files if not one.name.startswith("general")]
+    return kept_out([text.strip() for one in medical for text in one.split("\n=====\n")], part)
+
+
 def general(part: Part) -> list[str]:
     return halved([path.read_text() for path in sorted((HERE / "data/general").glob("*.txt"))], part)
 
@@ -121,6 +128,7 @@ TEXTS: dict[str, tuple[str, Callable[[Part], list[str]]]] = {
     "devices": ("trained source", lambda part: grouped(kept_out(lines_of("cnedimts"), part))),
     "titles": ("trained source", lambda part: grouped(kept_out(lines_of("quaero"), part))),
     "written reports": ("trained source", written),
+    "written texts": ("trained source", written_texts),
     "other reports": ("never seen", own_reports),
     "ECDC": ("never seen", lambda part: halved(grouped(lines_of("ecdc")), part)),
     "WMT18 abstracts": ("never seen", lambda part: halved(lines_of("wmt_18_medline"), part)),

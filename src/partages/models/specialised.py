@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from partages.models.gguf_file import (
     EMBEDDING,
+    F32,
     Field,
     Tensor,
     Weights,
@@ -39,6 +40,13 @@ SCALES = (0.85, 0.9, 0.95, 1, 1.05)
 """Of IQ4_NL, tried in turn, against the one that puts the furthest weight on the first level."""
 BLOCK = 32
 """Weights that share a scale, in Q5_0 and IQ4_NL."""
+BETWEEN = {
+    "attn_norm": ("attn_q", "attn_k", "attn_v"), "attn_v": ("attn_output",), "ffn_norm": ("ffn_gate", "ffn_up"), "ffn_up": ("ffn_down",),
+}  # fmt: skip
+"""What gives channels to which matrices, each multiplying them one by one: a channel may be divided in the first and multiplied in
+the others, and nothing changes but how finely it is rounded (Lin et al., 2024, AWQ)."""
+STEPS = 8
+"""Steps of an octave: a channel is multiplied by a power of 2 to the 1/8."""
 _TEXT, _WHOLE = 8, 4
 TEMPLATE = (
     "{{ bos_token }}{% set held = namespace(first='') %}{% for message in messages %}"
@@ -100,26 +108,70 @@ def pack_update(a: NDArray[np.float32], b: NDArray[np.float32]) -> Update:
     )
 
 
+def factors(exponents: NDArray[np.int8]) -> NDArray[np.float32]:
+    """``2 ** (exponents / STEPS)``, the same on every machine."""
+    octave, step = np.divmod(exponents.astype(np.int32), STEPS)
+    return np.ldexp(np.array([2 ** (one / STEPS) for one in range(STEPS)], np.float32)[step], octave)
+
+
+def equalised(weights: Weights, exponents: Mapping[str, NDArray[np.int8]]) -> Weights:
+    """The same function with channels that weigh alike: its linear layers and norms in float32.
+
+    Args:
+        weights: a model.
+        exponents: by what gives the channels, layer and all (``blk.0.attn_norm``), one per channel: see ``BETWEEN``, ``STEPS``.
+            Those of ``attn_v`` are of one head and serve them all.
+    """
+    from gguf.constants import GGMLQuantizationType
+    from gguf.quants import dequantize
+
+    values = {
+        name: dequantize(np.asarray(tensor.data), GGMLQuantizationType(tensor.kind)).reshape(tensor.shape)
+        for name, tensor in weights.tensors.items()
+        if name.startswith("blk.")
+    }
+    for giver, held in exponents.items():
+        factor, given = factors(held), values[f"{giver}.weight"]
+        over = np.tile(factor, len(given) // len(factor))
+        values[f"{giver}.weight"] = given / (over if given.ndim == 1 else over[:, None])
+        block, _, part = giver.rpartition(".")
+        for reader in BETWEEN[part]:
+            read = values[f"{block}.{reader}.weight"]
+            values[f"{block}.{reader}.weight"] = read * np.tile(factor, read.shape[1] // len(factor))
+    tensors = {
+        name: Tensor(
+            one.shape, F32, one.astype(np.float32).view(np.uint8).reshape(int(np.prod(one.shape[:-1])), -1)
+        )
+        for name, one in values.items()
+    }
+    return Weights(weights.fields, {**weights.tensors, **tensors})
+
+
 def build(
-    base: Weights, kept: NDArray[np.int64], updates: Mapping[str, Update], fields: Mapping[str, Field]
+    base: Weights,
+    kept: NDArray[np.int64],
+    exponents: Mapping[str, NDArray[np.int8]],
+    updates: Mapping[str, Update],
+    fields: Mapping[str, Field],
 ) -> Weights:
     """The base with these tokens alone, its linear layers updated and stored in the types of ``BITS``.
 
     Args:
         base: the whole base.
         kept: ids of the tokens, in order.
+        exponents: of its channels, as ``equalised`` takes them.
         updates: by name of the tensor.
         fields: metadata to add or replace.
     """
     from gguf.constants import GGMLQuantizationType
-    from gguf.quants import dequantize, quantize
+    from gguf.quants import quantize
 
-    trimmed = with_vocabulary(base, kept)
+    trimmed = equalised(with_vocabulary(base, kept), exponents)
     tensors = dict(trimmed.tensors)
     for name, tensor in trimmed.tensors.items():
         if len(tensor.shape) < 2 or name == EMBEDDING:
             continue
-        values = dequantize(np.asarray(tensor.data), GGMLQuantizationType(tensor.kind)).reshape(tensor.shape)
+        values = tensor.data.view(np.float32).reshape(tensor.shape)
         if name in updates:
             values = values + updates[name].matrix()
         values, kind = values.astype(np.float32), stored_as(name)
@@ -191,9 +243,15 @@ def pack_six_bits(parts: NDArray[np.float32], scale: NDArray[np.float32]) -> NDA
     return packed
 
 
-def save(path: Path, kept: NDArray[np.int64], updates: Mapping[str, Update]) -> None:
+def save(
+    path: Path,
+    kept: NDArray[np.int64],
+    exponents: Mapping[str, NDArray[np.int8]],
+    updates: Mapping[str, Update],
+) -> None:
     """Write what ships: arrays alone, nothing that runs."""
     arrays: dict[str, Any] = {"kept": np.diff(kept, prepend=0).astype(np.uint32)}
+    arrays |= {f"{name}/exponents": held for name, held in exponents.items()}
     for name, update in updates.items():
         arrays[f"{name}/a"], arrays[f"{name}/b"] = update.a, update.b
         arrays[f"{name}/weight"] = update.weight.astype(np.uint16)
@@ -202,9 +260,14 @@ def save(path: Path, kept: NDArray[np.int64], updates: Mapping[str, Update]) -> 
         np.savez_compressed(file, **arrays)
 
 
-def load(path: Path | IO[bytes]) -> tuple[NDArray[np.int64], dict[str, Update]]:
+def load(path: Path | IO[bytes]) -> tuple[NDArray[np.int64], dict[str, NDArray[np.int8]], dict[str, Update]]:
     """What ``save`` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
+        exponents = {
+            name.removesuffix("/exponents"): arrays[name]
+            for name in sorted(arrays.files)
+            if name.endswith("/exponents")
+        }
         names = sorted(name.removesuffix("/a") for name in arrays.files if name.endswith("/a"))
         updates = {
             name: Update(
@@ -215,14 +278,14 @@ def load(path: Path | IO[bytes]) -> tuple[NDArray[np.int64], dict[str, Update]]:
             )
             for name in names
         }
-        return np.cumsum(arrays["kept"].astype(np.int64)), updates
+        return np.cumsum(arrays["kept"].astype(np.int64)), exponents, updates
 
 
 def rebuild(base: bytes) -> Weights:
     """The shipped model, from the content of its base's file."""
     with (FOLDER / "partages-270m.npz").open("rb") as file:
-        kept, updates = load(file)
-    return build(parse_weights(base), kept, updates, described())
+        kept, exponents, updates = load(file)
+    return build(parse_weights(base), kept, exponents, updates, described())
 
 
 def described() -> dict[str, Field]:
