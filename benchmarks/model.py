@@ -316,42 +316,51 @@ def measure_json(asked: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def measure_speed(asked: argparse.Namespace) -> dict[str, Any]:
-    """Tokens a second of clock and of processor, the models in turn in short bursts on one core.
+BURST = 50
+NOTE = (
+    "Patiente de 71 ans, hypertendue, adressée pour fièvre à 39,1 °C, toux et douleur basithoracique droite depuis trois jours. "
+    "Radiographie : opacité systématisée du lobe inférieur droit. CRP 214 mg/L, saturation 93 % en air ambiant. Amoxicilline 1 g trois "
+    "fois par jour, apyrexie à 48 heures. Sortie au quatrième jour, radiographie de contrôle à six semaines."
+)
 
-    The ratio is the median over turns, with the middle half of them; processor time suffers less from what else runs.
+
+def measure_speed(asked: argparse.Namespace) -> dict[str, Any]:
+    """Tokens written a second once the first is there, the models in turn on one core, each writing the conclusion of a short note, and
+    of a whole report after the examples of the use case: at most ``BURST`` tokens, since an answer may end sooner.
+
+    The ratio is the median over turns, with the middle half of them.
     """
+    from partages.usecases.conclude.prompt import prompt as conclude_prompt
+
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    prompt = Prompt(
-        "", "Décris la prise en charge d'une pneumopathie.", "La pneumopathie aiguë communautaire est"
-    )
+    whole = conclude_prompt(written_reports()[0]["report"], 5)
+    short = f"Compte rendu :\n<<<\n{NOTE}\n>>>\n\nRédige sa conclusion en 5 phrases au plus. Réponds par la conclusion seule."
+    prompts = {
+        "short note": Prompt("", short, f"Compte rendu :\n{NOTE}\n\nConclusion :\n"),
+        "whole report": whole,
+    }
     generators = {name: EmbeddedGenerator(settings_of(name)) for name in asked.models}
-    clocks: dict[str, Callable[[], float]] = {"clock": time.perf_counter, "processor": time.process_time}
-    found: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in generators} for kind in clocks}
-    for generator in generators.values():
-        generate(generator, prompt, max_tokens=4)
-    for turn in range(asked.turns):
-        for name in list(generators)[:: -1 if turn % 2 else 1]:
-            started = {kind: clock() for kind, clock in clocks.items()}
-            tokens = sum(1 for _ in generators[name].stream(prompt, max_tokens=50))
-            for kind, clock in clocks.items():
-                found[kind][name].append(tokens / (clock() - started[kind]))
+    base, *others = asked.models
+    table: dict[str, Any] = {"turns": asked.turns}
+    for kind, prompt in prompts.items():
+        found: dict[str, list[float]] = {name: [] for name in generators}
+        for turn in range(asked.turns):
+            for name in list(generators)[:: -1 if turn % 2 else 1]:
+                answer = generators[name].stream(prompt, max_tokens=BURST)
+                next(answer)
+                started = time.perf_counter()
+                tokens = sum(1 for _ in answer)
+                found[name].append(tokens / (time.perf_counter() - started))
+        table[kind] = {
+            "tokens a second": {name: statistics.median(values) for name, values in found.items()},
+            "ratio": {
+                name: np.quantile(np.array(found[name]) / np.array(found[base]), [0.5, 0.25, 0.75]).tolist()
+                for name in others
+            },
+        }
     for generator in generators.values():
         generator.close()
-    base, *others = asked.models
-    return {
-        "turns": asked.turns,
-        **{
-            kind: {
-                "tokens a second": {name: statistics.median(values) for name, values in of.items()},
-                "ratio": {
-                    name: np.quantile(np.array(of[name]) / np.array(of[base]), [0.5, 0.25, 0.75]).tolist()
-                    for name in others
-                },
-            }
-            for kind, of in found.items()
-        },
-    }
+    return table
 
 
 def measure_audit(asked: argparse.Namespace) -> dict[str, Any]:
