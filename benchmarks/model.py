@@ -378,8 +378,8 @@ def measure_audit(asked: argparse.Namespace) -> dict[str, Any]:
     assert base.start is not None
     steps = json.loads((recipe.DATA / "partages-270m.json").read_bytes())["run"]["steps"]
     batches = recipe.Batches(asked.folder, base.start)
-    names = {name for name, _ in batches.order} - {"cerimes", *recipe.ANCHORS}
-    # of lectures whole ones are kept out, for the figures above; anchors are not learnt
+    names = {name for name, _ in batches.order} - {"cerimes", *recipe.UNTAUGHT}
+    # of lectures whole ones are kept out, for the figures above
     read = [(name, at) for name, at in batches.order[: steps * recipe.ROWS] if name in names]
     inside = np.stack([batches.rows[name][at] for name, at in read if at < len(batches.rows[name])])
     kept = recipe.rows_of(recipe.documents(asked.folder, "validation"), base.weights)

