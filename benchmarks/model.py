@@ -108,11 +108,19 @@ def own_reports(part: Part) -> list[str]:
     )
 
 
+def the_recipe() -> Any:
+    """``scripts/train_model.py``."""
+    sys.path.insert(0, str(HERE.parent / "scripts"))
+    import train_model
+
+    return train_model
+
+
 def written_texts(part: Part) -> list[str]:
     """Of the texts of every medical kind written for the training."""
-    files = sorted((HERE.parent / "scripts/texts").glob("*.txt"))
-    medical = [one.read_text(encoding="utf-8") for one in files if not one.name.startswith("general")]
-    return kept_out([text.strip() for one in medical for text in one.split("\n=====\n")], part)
+    recipe = the_recipe()
+    medical = [start for kind in ("pages", "articles", "documents") for start in recipe.KINDS[kind]]
+    return kept_out(recipe.written_texts(*medical), part)
 
 
 def general(part: Part) -> list[str]:
@@ -333,11 +341,9 @@ def measure_speed(asked: argparse.Namespace) -> dict[str, Any]:
     from partages.usecases.conclude.prompt import prompt as conclude_prompt
 
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    whole = conclude_prompt(written_reports()[0]["report"], 5)
-    short = f"Compte rendu :\n<<<\n{NOTE}\n>>>\n\nRédige sa conclusion en 5 phrases au plus. Réponds par la conclusion seule."
     prompts = {
-        "short note": Prompt("", short, f"Compte rendu :\n{NOTE}\n\nConclusion :\n"),
-        "whole report": whole,
+        "short note": Prompt("", conclude_prompt(NOTE, 5).user, f"Compte rendu :\n{NOTE}\n\nConclusion :\n"),
+        "whole report": conclude_prompt(written_reports()[0]["report"], 5),
     }
     generators = {name: EmbeddedGenerator(settings_of(name)) for name in asked.models}
     base, *others = asked.models
@@ -366,14 +372,11 @@ def measure_speed(asked: argparse.Namespace) -> dict[str, Any]:
 def measure_audit(asked: argparse.Namespace) -> dict[str, Any]:
     """What the shipped model gives back of what it read (``training/audit.py``): membership of rows that the run ``--folder`` read
     against rows of documents kept for validation, passages word for word, planted identities."""
-    sys.path.insert(0, str(HERE.parent / "scripts"))
-    import train_model as recipe
-
     from partages.training import audit
     from partages.training.base import read_base
     from partages.training.rows import PADDING
 
-    base = read_base(asked.folder / "trimmed.gguf")
+    recipe, base = the_recipe(), read_base(asked.folder / "trimmed.gguf")
     assert base.weights
     assert base.start is not None
     steps = json.loads((recipe.DATA / "partages-270m.json").read_bytes())["run"]["steps"]

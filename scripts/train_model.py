@@ -388,7 +388,7 @@ def calibrate(weights: Weights, rows: dict[str, np.ndarray]) -> dict[str, np.nda
     """Exponents for ``specialised.equalised``, from how strong each channel is when the base reads the first rows of each source."""
     network = build(weights, torch.bfloat16)
     strength: dict[str, Tensor] = {}
-    givers = {"q_proj": "attn_norm", "o_proj": "attn_v", "gate_proj": "ffn_norm", "down_proj": "ffn_up"}
+    givers = {readers[0]: giver for giver, readers in specialised.BETWEEN.items()}
 
     def listen(giver: str, channels: int) -> Any:
         def heard(_: Any, given: tuple[Tensor, ...]) -> None:
@@ -397,15 +397,12 @@ def calibrate(weights: Weights, rows: dict[str, np.ndarray]) -> dict[str, np.nda
         return heard
 
     for module, one in network.named_modules():
-        part = module.rpartition(".")[2]
+        if module.rpartition(".")[2] not in LINEAR:
+            continue
+        block, _, part = gguf_name(module).rpartition(".")
         if part in givers:
-            block = gguf_name(module).rpartition(".")[0]
-            one.register_forward_pre_hook(
-                listen(
-                    f"{block}.{givers[part]}",
-                    network.config.head_dim if part == "o_proj" else one.in_features,
-                )
-            )
+            channels = network.config.head_dim if givers[part] == "attn_v" else one.in_features
+            one.register_forward_pre_hook(listen(f"{block}.{givers[part]}", channels))
     for held in rows.values():
         network(torch.from_numpy(held[:CALIBRATED].astype(np.int64)), logits_to_keep=1)
     found = {}

@@ -63,6 +63,14 @@ class Tensor:
     kind: int
     data: NDArray[np.uint8]
 
+    def values(self) -> NDArray[np.float32]:
+        """Its numbers, as ``shape`` says."""
+        from gguf.constants import GGMLQuantizationType
+        from gguf.quants import dequantize
+
+        found = dequantize(np.asarray(self.data), GGMLQuantizationType(self.kind))
+        return found.reshape(self.shape).astype(np.float32, copy=False)
+
 
 @dataclass(frozen=True)
 class Weights:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partages.models.gguf_file import (
-    EMBEDDING,
     F32,
     Field,
     Tensor,
@@ -122,29 +121,32 @@ def equalised(weights: Weights, exponents: Mapping[str, NDArray[np.int8]]) -> We
         exponents: by what gives the channels, layer and all (``blk.0.attn_norm``), one per channel: see ``BETWEEN``, ``STEPS``.
             Those of ``attn_v`` are of one head and serve them all.
     """
-    from gguf.constants import GGMLQuantizationType
-    from gguf.quants import dequantize
+    tensors = {}
+    for name, tensor in weights.tensors.items():
+        if name.startswith("blk."):
+            tensor = _stored(tensor.shape, F32, _alike(name, tensor, exponents))
+        tensors[name] = tensor
+    return Weights(weights.fields, tensors)
 
-    values = {
-        name: dequantize(np.asarray(tensor.data), GGMLQuantizationType(tensor.kind)).reshape(tensor.shape)
-        for name, tensor in weights.tensors.items()
-        if name.startswith("blk.")
-    }
-    for giver, held in exponents.items():
-        factor, given = factors(held), values[f"{giver}.weight"]
-        over = np.tile(factor, len(given) // len(factor))
-        values[f"{giver}.weight"] = given / (over if given.ndim == 1 else over[:, None])
-        block, _, part = giver.rpartition(".")
-        for reader in BETWEEN[part]:
-            read = values[f"{block}.{reader}.weight"]
-            values[f"{block}.{reader}.weight"] = read * np.tile(factor, read.shape[1] // len(factor))
-    tensors = {
-        name: Tensor(
-            one.shape, F32, one.astype(np.float32).view(np.uint8).reshape(int(np.prod(one.shape[:-1])), -1)
-        )
-        for name, one in values.items()
-    }
-    return Weights(weights.fields, {**weights.tensors, **tensors})
+
+def _stored(shape: tuple[int, ...], kind: int, content: NDArray[Any]) -> Tensor:
+    rows = content.reshape(-1).view(np.uint8).reshape(-1, row_bytes(shape[-1], kind))
+    return Tensor(shape, kind, rows)
+
+
+def _alike(name: str, tensor: Tensor, exponents: Mapping[str, NDArray[np.int8]]) -> NDArray[np.float32]:
+    """One tensor of ``equalised``: what it reads is multiplied, what it gives divided."""
+    block, part = name.removesuffix(".weight").rsplit(".", 1)
+    values = tensor.values()
+    giver = next((f"{block}.{one}" for one, readers in BETWEEN.items() if part in readers), "")
+    if giver in exponents:
+        factor = factors(exponents[giver])
+        values = values * np.tile(factor, values.shape[-1] // len(factor))
+    if f"{block}.{part}" in exponents:
+        factor = factors(exponents[f"{block}.{part}"])
+        over = np.tile(factor, len(values) // len(factor))
+        values = values / over.reshape(-1, *[1] * (values.ndim - 1))
+    return np.ascontiguousarray(values)
 
 
 def build(
@@ -166,19 +168,21 @@ def build(
     from gguf.constants import GGMLQuantizationType
     from gguf.quants import quantize
 
-    trimmed = equalised(with_vocabulary(base, kept), exponents)
+    trimmed = with_vocabulary(base, kept)
     tensors = dict(trimmed.tensors)
     for name, tensor in trimmed.tensors.items():
-        if len(tensor.shape) < 2 or name == EMBEDDING:
+        if not name.startswith("blk."):
             continue
-        values = tensor.data.view(np.float32).reshape(tensor.shape)
-        if name in updates:
-            values = values + updates[name].matrix()
-        values, kind = values.astype(np.float32), stored_as(name)
-        ours = {IQ4_NL: to_four_bits, Q6_K: to_six_bits}.get(kind)
-        stored = ours(values) if ours else np.ascontiguousarray(quantize(values, GGMLQuantizationType(kind)))
-        width = row_bytes(tensor.shape[-1], kind)
-        tensors[name] = Tensor(tensor.shape, kind, stored.reshape(-1).view(np.uint8).reshape(-1, width))
+        values, kind = _alike(name, tensor, exponents), F32
+        if len(tensor.shape) > 1:
+            if name in updates:
+                values = values + updates[name].matrix()
+            kind = stored_as(name)
+        if ours := {IQ4_NL: to_four_bits, Q6_K: to_six_bits}.get(kind):
+            content = ours(values)
+        else:
+            content = np.ascontiguousarray(quantize(values, GGMLQuantizationType(kind)))
+        tensors[name] = _stored(tensor.shape, kind, content)
     return Weights({**trimmed.fields, **fields}, tensors)
 
 

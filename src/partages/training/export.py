@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from gguf.constants import GGMLQuantizationType
-from gguf.quants import dequantize
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.processors import TemplateProcessing
 
@@ -115,7 +113,7 @@ def as_gguf(base: Base, state: Mapping[str, torch.Tensor], kind: str) -> Weights
     layers, tied = int(weights.number("block_count")), OUTPUT not in weights.tensors
     tensors = {}
     for name, tensor in weights.tensors.items():
-        before = dequantize(np.asarray(tensor.data), GGMLQuantizationType(tensor.kind)).reshape(tensor.shape)
+        before = tensor.values()
         found = stored_value(weights, name, state)
         values = before if found is None else found.detach().numpy()
         if kind != "q4_k_m":

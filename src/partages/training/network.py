@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from gguf.constants import GGMLQuantizationType
-from gguf.quants import dequantize
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from partages.errors import UsageError
@@ -215,8 +213,7 @@ def _tensor(weights: Weights, name: str) -> torch.Tensor:
         tensor = weights.tensors[name]
     except KeyError:
         raise UsageError(f"Il manque le tenseur {name} : le fichier est incomplet.") from None
-    values = dequantize(np.asarray(tensor.data), GGMLQuantizationType(tensor.kind))
-    return torch.from_numpy(np.array(values.reshape(tensor.shape), dtype=np.float32))
+    return torch.from_numpy(np.array(tensor.values()))
 
 
 def _norm(weights: Weights, name: str) -> torch.Tensor:

@@ -709,13 +709,11 @@ def _figure_alone(read: Index, meaning: str, normal: _Mention) -> str:
             if token.meaning != meaning:
                 continue
             figure = next((one for one in figures if one.start >= token.end), None)
-            for other in words:
-                # « CPK à 1840, créatinine normale » says nothing of the CPK, « CRP à 4, normale » does
-                between = figure is not None and any(
-                    figure.end <= one.start < other.start and not one.stop for one in words
-                )
-                if other.meaning == normal.token.meaning and not between:
-                    return ""
+            # « CPK à 1840, créatinine normale » says nothing of the CPK, « CRP à 4, normale » does
+            after = (one.start for one in words if figure and one.start >= figure.end and not one.stop)
+            reach = next(after, sentence.end)
+            if any(one.meaning == normal.token.meaning and one.start <= reach for one in words):
+                return ""
             if figure and figure.start - token.end < FIGURE_WITHIN:
                 found = found or " ".join(read.text[figure.start : figure.end].split())
     return found
