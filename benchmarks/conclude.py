@@ -6,17 +6,30 @@ Reads ``data/conclude/*.tsv``: fictitious extracts, each with a sentence that th
 for each file, sensitivity (unsupported sentences that are flagged) and false alarms (supported ones that are), with
 bootstrap intervals over extracts (1,000 draws, 95 %), beside what could be used instead: the share of the sentence's
 words that stand in the extract (ROUGE-1 precision), flagged below the threshold that is best on ``dev``.
+
+Then the course of treatments, on fictitious reports with the conclusion that a physician would write: each of its sentences that
+says a drug stopped or kept, as it is (how many of them are flagged for it), and turned round (« arrêtée » for « poursuivie », and
+back; how many are). The rules were made while looking at ``TUNED``; the other files had not been read.
 """
 
+import json
 import random
 import re
 from collections import defaultdict
 from pathlib import Path
 
 from partages.text import fold
+from partages.usecases.conclude import treatments
 from partages.usecases.conclude.checking import check
 
 DATA = Path(__file__).parent / "data/conclude"
+REPORTS = Path(__file__).parents[1] / "scripts/reports"
+TUNED = ("autres-specialites", "chirurgie", "medecine", "oncologie")
+_TURNED = [
+    ("arrêt", "poursuite"), ("arrêté", "poursuivi"), ("arrêtée", "poursuivie"), ("arrêtés", "poursuivis"), ("arrêtées", "poursuivies"),
+    ("interrompu", "maintenu"), ("interrompue", "maintenue"), ("suspendu", "maintenu"), ("suspendue", "maintenue"), ("suspension", "maintien"),
+]  # fmt: skip
+TURNED = dict(_TURNED) | {kept: stopped for stopped, kept in reversed(_TURNED)}
 Row = tuple[bool, str, str]
 """(supported, extract, sentence)"""
 
@@ -60,6 +73,36 @@ def show(name: str, rows: list[tuple[str, bool, bool]]) -> None:
     print(f"| {name} | {len(rows)} | {' | '.join(cells)} |")
 
 
+def said(sentence: str) -> list[frozenset[str]]:
+    """Of each drug of a sentence, its course."""
+    return [frozenset(course) for _, course in treatments.courses(sentence, 0, len(sentence), nearest=True)]
+
+
+def courses(path: Path) -> list[tuple[str, bool, bool]]:
+    """(report, whether the sentence is as written, whether a drug's course is flagged in it) of the conclusions of a file."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        one = json.loads(line)
+        for sentence in (found.text for found in check(one["conclusion"], one["report"])):
+            for word in re.finditer(r"\w+", sentence):
+                other = TURNED.get(word.group().lower())
+                if other is None:
+                    continue
+                turned = sentence[: word.start()] + other + sentence[word.end() :]
+                if said(sentence) == said(turned):  # the word is not about a drug
+                    continue
+                for text, right in ((sentence, True), (turned, False)):
+                    reasons = [reason for found in check(text, one["report"]) for reason in found.reasons]
+                    rows.append(
+                        (
+                            one["report"],
+                            right,
+                            any("arrêté ici" in r or "poursuivi ici" in r for r in reasons),
+                        )
+                    )
+    return rows
+
+
 def main() -> None:
     dev = read("dev")
     threshold = max(
@@ -74,6 +117,13 @@ def main() -> None:
         show(f"{split}, partages", checked)
         shared = [(e, ok, words_shared(e, sentence) < threshold) for ok, e, sentence in rows]
         show(f"{split}, words shared under {threshold:.2f}", shared)
+    print("\n| course of a drug | sentences | turned round, flagged | as written, flagged |")
+    print("| --- | --- | --- | --- |")
+    files = sorted(REPORTS.glob("*.jsonl"))
+    for name, tuned in (("rules made on them", True), ("not read", False)):
+        found = [row for path in files if (path.stem in TUNED) == tuned for row in courses(path)]
+        if found:
+            show(name, found)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from itertools import pairwise
 
 from partages.text import fold
 from partages.usecases.base import Evidence
-from partages.usecases.conclude import contrasts, facts
+from partages.usecases.conclude import contrasts, facts, treatments
 from partages.usecases.conclude import passages as cutting
 from partages.usecases.conclude.schema import Sentence
 
@@ -62,7 +62,7 @@ _LINK = frozenset(
 _ENDS_SCOPE = frozenset(
     """
     mais cependant toutefois hormis sauf avec malgre sous apres devant puis car donc chez qui que
-    dont lors hors
+    dont lors hors arret arreter interruption interrompre suspendre
     """.split()
 )
 _SUPPOSED = frozenset(
@@ -263,6 +263,8 @@ class Index:
     """ATC codes of the drugs mentioned"""
     sex: str = ""
     """``F`` or ``M`` where the words of the report tell"""
+    courses: dict[str, set[treatments.Course]] = field(default_factory=dict)
+    """meaning of a drug, or of a class -> what the report says of its course, where it says anything"""
     contraries: list[facts.Token] = field(default_factory=list)
     """every word that has a contrary"""
 
@@ -286,6 +288,7 @@ def index(text: str, without: tuple[int, int] | None = None) -> Index:
     stated: dict[str, Counter[str]] = defaultdict(Counter)
     placed: dict[str, Counter[str]] = defaultdict(Counter)
     values: dict[str, list[tuple[facts.Quantity, int]]] = defaultdict(list)
+    courses: dict[str, set[treatments.Course]] = defaultdict(set)
     of_patient: set[str] = set()
     table = facts.drugs()
     for number, sentence in enumerate(built.sentences):
@@ -311,6 +314,9 @@ def index(text: str, without: tuple[int, int] | None = None) -> Index:
             if codes := table.get(mention.token.word):
                 built.drugs.add(mention.token.word)
                 built.codes |= codes
+        if any(treatments.is_drug(mention.token.word) for mention in mentions):
+            for drug, said in treatments.courses(text, sentence.start, sentence.end, nearest=False):
+                courses[drug.meaning] |= said
         sided: set[str] = set()
         for _, side, about in _sided(mentions, text):
             for meaning in about:
@@ -328,6 +334,7 @@ def index(text: str, without: tuple[int, int] | None = None) -> Index:
     for quantity in facts.quantities(text, counted=True):
         number = max(0, bisect_right(starts, quantity.start) - 1)
         values[str(quantity.value.normalize())].append((quantity, number))
+    built.courses = dict(courses)
     built.dates = facts.dates(text)
     built.sex = contrasts.sex(of_patient)
     built.holding, built.polarity, built.sides, built.values = (
@@ -402,6 +409,7 @@ def _check_one(conclusion: str, sentence: cutting.Sentence, read: Index) -> Sent
                 *_numbers(conclusion, sentence, mentions, read),
                 *_dates(conclusion, sentence, read),
                 *_drugs(mentions, conclusion, read),
+                *_courses(mentions, conclusion, sentence, read),
                 *_sides(mentions, conclusion, read),
                 *_polarity(mentions, conclusion, read),
                 *_contraries(mentions, conclusion, chosen, read),
@@ -590,6 +598,21 @@ def _drugs(mentions: list[_Mention], conclusion: str, read: Index) -> list[str]:
         reasons.append(
             f"Le médicament « {conclusion[token.start : token.end]} » n'est pas dans le compte rendu."
         )
+    return reasons
+
+
+def _courses(mentions: list[_Mention], conclusion: str, sentence: cutting.Sentence, read: Index) -> list[str]:
+    """« Arrêt du fébuxostat » where the report says that it goes on, or the reverse."""
+    if not any(treatments.is_drug(mention.token.word) for mention in mentions):
+        return []
+    reasons = []
+    for drug, claimed in treatments.courses(conclusion, sentence.start, sentence.end, nearest=True):
+        said = read.courses.get(drug.meaning, set())
+        written = conclusion[drug.start : drug.end]
+        if claimed == {"stopped"} and said and "stopped" not in said:
+            reasons.append(f"« {written} » : arrêté ici, poursuivi ou débuté dans le compte rendu.")
+        elif claimed == {"going on"} and "stopped" in said and "going on" not in said:
+            reasons.append(f"« {written} » : poursuivi ici, arrêté dans le compte rendu.")
     return reasons
 
 

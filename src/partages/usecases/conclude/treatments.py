@@ -1,0 +1,91 @@
+"""Which drug is stopped, and which goes on: read clause by clause, since one sentence often says both.
+
+« Arrêt du fébuxostat, allopurinol maintenu »: a word for the course of a treatment says it of the drugs of its own clause, the
+nearest ones when a clause holds several such words, and of those listed after it (« arrêt de l'aspirine, du clopidogrel »).
+"""
+
+import re
+from itertools import pairwise
+from typing import Literal
+
+from partages.usecases.conclude import contrasts, facts
+
+Course = Literal["stopped", "started", "going on"]
+
+_WORDS: dict[Course, re.Pattern[str]] = {
+    "stopped": re.compile(
+        r"arret(?:e|s|es|ee|ees|er)?|stop|stopp(?:e|es|ee|ees|er)|supprim(?:e|es|ee|ees|er)|suppression|proscri(?:t|te|ts|tes)"
+        r"|suspen(?:du|due|dus|dues|dre|sion)|interr(?:ompu|ompue|ompus|ompues|ompre|uption)|retir(?:e|es|ee|ees)|retrait|sevrage"
+        r"|termin(?:e|es|ee|ees)|deprescri(?:t|te|ts|tes|ption)"
+    ),
+    "started": re.compile(
+        r"introdui(?:t|te|ts|tes)|introduction|debut(?:e|es|ee|ees|er)?|instaur(?:e|es|ee|ees|ation)|initi(?:e|es|ee|ees|ation)"
+        r"|ajout(?:e|es|ee|ees)?|repri(?:s|se|ses)|reintrodui(?:t|te|ts|tes)|reintroduction"
+    ),
+    "going on": re.compile(
+        r"repri(?:s|se|ses)|reintrodui(?:t|te|ts|tes)|reintroduction|mainten(?:u|ue|us|ues|ir)|maintien|pours(?:uite|uivi|uivie|uivis|uivies|uivre|uit)|continu(?:e|es|ee|ees|er|ation)"
+        r"|inchange(?:e|s|es)?|conserv(?:e|es|ee|ees)|reconduit(?:e|s|es)?|redui(?:t|te|ts|tes|re)|diminu(?:e|es|ee|ees)"
+        r"|major(?:e|es|ee|ees)|augment(?:e|es|ee|ees)"
+    ),
+}  # fmt: skip
+_ALL: frozenset[Course] = frozenset(_WORDS)
+_EITHER = re.compile(
+    r"relais|relay(?:e|es|ee|ees)|rempla(?:ce|ces|cee|cees|cement)|substitu(?:e|es|ee|ees|tion)|switch"
+)
+"""One drug for another: which is which is not read."""
+_CLAUSE = re.compile(r"[,;:()\n]|[.](?=\s)")
+_DENIED = frozenset("pas sans ni jamais".split())
+_LISTED = re.compile(
+    r"arret|stop|suspension|interruption|maintien|poursuite|introduction|reprise|ajout|retrait|reintroduction"
+)
+"""Nouns that a list of drugs may follow."""
+
+
+def is_drug(word: str) -> bool:
+    """Whether a folded word names a drug, or a class of drugs."""
+    return word in facts.drugs() or word in contrasts.classes()
+
+
+def courses(text: str, start: int, end: int, *, nearest: bool) -> list[tuple[facts.Token, frozenset[Course]]]:
+    """The drugs, and classes of drugs, of a sentence, ``text[start:end]``, with what it says of their course: often nothing.
+
+    Args:
+        text, start, end: what is read.
+        nearest: of several courses in a clause, only the one written nearest to a drug, rather than all that may be said of it.
+    """
+    marks = [m.start() for m in _CLAUSE.finditer(text, start + 1, end)]
+    found: list[tuple[facts.Token, frozenset[Course]]] = []
+    listed: frozenset[Course] = frozenset()
+    for left, right in pairwise([start, *marks, end]):
+        if text[left] in ".;:\n":
+            listed = frozenset()
+        words = facts.tokens(text, left, right)
+        said = [(word, course) for word in words if (course := _course(word.word))]
+        if any(word.word in _DENIED for word in words):
+            said = [(word, _ALL) for word, _ in said]
+        aside = text[left] == "("
+        if (
+            not said
+            and words
+            and not aside
+            and not is_drug(next((word for word in words if not word.stop), words[0]).word)
+        ):
+            listed = frozenset()
+        for drug in words:
+            if is_drug(drug.word):
+                near = sorted(said, key=lambda one: _apart(one[0], drug))[: 1 if nearest else None]
+                found.append((drug, frozenset().union(*(course for _, course in near)) if near else listed))
+        if said:
+            last, course = said[-1]
+            listed = course if _LISTED.fullmatch(last.word) else frozenset()
+    return found
+
+
+def _course(word: str) -> frozenset[Course]:
+    if _EITHER.fullmatch(word):
+        return _ALL
+    return frozenset(course for course, words in _WORDS.items() if words.fullmatch(word))
+
+
+def _apart(one: facts.Token, other: facts.Token) -> int:
+    return max(one.start, other.start) - min(one.end, other.end)
