@@ -674,7 +674,14 @@ def _polarity(mentions: list[_Mention], conclusion: str, read: Index) -> list[st
 def _contraries(mentions: list[_Mention], conclusion: str, chosen: list[int], read: Index) -> list[str]:
     """Words whose contrary stands in the passage that speaks of the same thing; a sex that is not the patient's."""
     reasons = []
-    telling = [m for m in mentions if m.token.word in contrasts.opposites() and not m.negated]
+    drugs = any(treatments.is_drug(m.token.word) for m in mentions)
+    telling = [
+        m
+        for m in mentions
+        if m.token.word in contrasts.opposites()
+        and not m.negated
+        and not (drugs and treatments.course(m.token.word))  # read drug by drug
+    ]
     about = [read.sentences[number] for number in chosen] if telling else []
     near = [facts.tokens(read.text, passage.start, passage.end) for passage in about]
     for mention in telling:

@@ -60,31 +60,27 @@ def courses(text: str, start: int, end: int, *, nearest: bool) -> list[tuple[fac
         if text[left] in ".;:\n":
             listed = frozenset()
         words = facts.tokens(text, left, right)
-        said = [(word, course) for word in words if (course := _course(word.word))]
+        said = [(word, means) for word in words if (means := course(word.word))]
         if any(word.word in _DENIED for word in words):
             said = [(word, _ALL) for word, _ in said]
-        aside = text[left] == "("
-        if (
-            not said
-            and words
-            and not aside
-            and not is_drug(next((word for word in words if not word.stop), words[0]).word)
-        ):
+        first = next((word.word for word in words if not word.stop), "")
+        if not said and first and not is_drug(first) and text[left] != "(":
             listed = frozenset()
         for drug in words:
             if is_drug(drug.word):
                 near = sorted(said, key=lambda one: _apart(one[0], drug))[: 1 if nearest else None]
-                found.append((drug, frozenset().union(*(course for _, course in near)) if near else listed))
+                found.append((drug, frozenset().union(*(means for _, means in near)) if near else listed))
         if said:
-            last, course = said[-1]
-            listed = course if _LISTED.fullmatch(last.word) else frozenset()
+            last, means = said[-1]
+            listed = means if _LISTED.fullmatch(last.word) else frozenset()
     return found
 
 
-def _course(word: str) -> frozenset[Course]:
+def course(word: str) -> frozenset[Course]:
+    """What a folded word says of a treatment, if anything."""
     if _EITHER.fullmatch(word):
         return _ALL
-    return frozenset(course for course, words in _WORDS.items() if words.fullmatch(word))
+    return frozenset(one for one, words in _WORDS.items() if words.fullmatch(word))
 
 
 def _apart(one: facts.Token, other: facts.Token) -> int:
