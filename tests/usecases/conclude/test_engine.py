@@ -9,6 +9,7 @@ from partages.models.generator import ScriptedGenerator
 from partages.resources import Resources
 from partages.samples import all_samples
 from partages.usecases.conclude import USECASE
+from partages.usecases.conclude.checking import check
 from partages.usecases.conclude.composed import compose
 from partages.usecases.conclude.schema import ConcludeResult, Options
 
@@ -147,3 +148,10 @@ def test_a_composed_conclusion_says_nothing_twice() -> None:
         "Fracture du col fémoral droit, opérée le 3 mai.",
     ]
     assert compose(drafts, report, report, None, 6).count("Fracture") == 1
+
+
+def test_a_composed_conclusion_leaves_out_words_that_are_neither_the_report_s_nor_everyday_ones() -> None:
+    report = "Fracture du col fémoral droit, opérée le 3 mai. Suites simples. Retour à domicile le 10 mai."
+    made_up = "Fracture du col fémoral droit opérée le 3 mai, avec surveillance fourboise."
+    assert all(one.supported for one in check(made_up, report))  # the check alone lets it through
+    assert "fourboise" not in compose([made_up], report, report, None, 6)

@@ -591,12 +591,13 @@ def diagnosis_words() -> frozenset[str]:
         frozenset(
             stem(word) for word in found if len(word) >= 5 and word.isalpha() and word not in stopwords()
         )
-        - _general()
+        - general()
     )
 
 
 @cache
-def _general() -> frozenset[str]:
+def general() -> frozenset[str]:
+    """Stems of words of everyday French, which tell nothing of a patient alone."""
     content = (files(__package__) / "data" / "general.txt").read_text(encoding="utf-8")
     words = {fold(word) for line in content.splitlines() if not line.startswith("#") for word in line.split()}
     return frozenset(stem(word) for word in words)
@@ -610,4 +611,4 @@ _CLINICAL = re.compile(
 
 def is_clinical(word: str) -> bool:
     """Whether a folded word is built like a disease, a procedure or a drug."""
-    return bool(_CLINICAL.search(word)) and stem(word) not in _general()
+    return bool(_CLINICAL.search(word)) and stem(word) not in general()
