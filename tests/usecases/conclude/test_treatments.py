@@ -29,6 +29,11 @@ def test_a_course_belongs_to_the_drugs_of_its_clause(text: str, said: list[set[s
     assert [set(found) for _, found in courses(text, 0, len(text), nearest=True)] == said
 
 
+def test_a_sentence_without_end_says_nothing() -> None:
+    text = "aspirine arrêtée " * 200
+    assert courses(text, 0, len(text), nearest=True) == []
+
+
 @pytest.mark.parametrize(
     ("sentence", "supported"),
     [

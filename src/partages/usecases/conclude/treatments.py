@@ -12,6 +12,8 @@ from partages.usecases.conclude import contrasts, facts
 
 Course = Literal["stopped", "started", "going on"]
 
+LONGEST = 2000
+"""Characters of a sentence; a longer one, which no punctuation ends, says nothing."""
 _WORDS: dict[Course, re.Pattern[str]] = {
     "stopped": re.compile(
         r"arret(?:e|s|es|ee|ees|er)?|stop|stopp(?:e|es|ee|ees|er)|supprim(?:e|es|ee|ees|er)|suppression|proscri(?:t|te|ts|tes)"
@@ -54,6 +56,8 @@ def courses(text: str, start: int, end: int, *, nearest: bool) -> list[tuple[fac
         nearest: of several courses in a clause about several drugs, only the one written nearest to each, rather than all that may be
             said of it.
     """
+    if end - start > LONGEST:
+        return []
     marks = [m.start() for m in _CLAUSE.finditer(text, start + 1, end)]
     found: list[tuple[facts.Token, frozenset[Course]]] = []
     listed: frozenset[Course] = frozenset()
