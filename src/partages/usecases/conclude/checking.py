@@ -33,7 +33,7 @@ MAX_READ = 3000
 
 FIGURE_WITHIN = 12
 """Characters after a word where its figure stands: « CPK à 1840 », « CPK : 1 840 UI/L »."""
-MAX_CLAUSES, MAX_CLAUSE_SENTENCE = 50, 2000
+MAX_CLAUSES, MAX_CLAUSE_SENTENCE = 50, treatments.LONGEST
 """Places, and characters of a sentence, that are read clause by clause; beyond, the clause decides nothing."""
 
 # ---- polarity
@@ -378,7 +378,11 @@ def check(conclusion: str, source: str, own: tuple[int, int] | None = None) -> l
         the source supports all of it, the source's closest passages (code points, at most
         three), and in French what could not be found.
     """
-    read = index(source, own)
+    return check_in(conclusion, index(source, own))
+
+
+def check_in(conclusion: str, read: Index) -> list[Sentence]:
+    """``check``, in a report that is read once for several conclusions."""
     return [
         _check_one(conclusion, sentence, read)
         for sentence in cutting.sentences(conclusion, _as_prose(conclusion))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from partages.text import fold, rouge_l
 from partages.usecases.conclude import facts
-from partages.usecases.conclude.checking import check
+from partages.usecases.conclude.checking import check_in, index
 
 DRAWN = 5
 """Drafts drawn after the likeliest one."""
@@ -31,11 +31,12 @@ def compose(drafts: Sequence[str], quoted: str, text: str, place: tuple[int, int
     """
     pool: list[str] = []
     drafts = [*drafts, quoted]
+    read = index(text, place)
     held = {form for token in facts.tokens(text) for form in (token.meaning, facts.stem(token.word))}
     for draft in drafts:
         pool += [
             one.text
-            for one in check(draft, text, place)
+            for one in check_in(draft, read)
             if one.supported and one.text not in pool and not _strange(one.text, held)
         ]
     kept: list[str] = []

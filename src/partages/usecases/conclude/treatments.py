@@ -65,9 +65,10 @@ def courses(text: str, start: int, end: int, *, nearest: bool) -> list[tuple[fac
         if text[left] in ".;:\n":
             listed = frozenset()
         words = facts.tokens(text, left, right)
-        said = [(word, means) for word in words if (means := course(word.word))]
-        denied = [word.start for word in words if word.word in _DENIED]
-        said = [(word, _ALL if any(at < word.start for at in denied) else means) for word, means in said]
+        denied = next((word.start for word in words if word.word in _DENIED), end)
+        said = [
+            (word, _ALL if denied < word.start else means) for word in words if (means := course(word.word))
+        ]
         first = next((word.word for word in words if not word.stop), "")
         if not said and first and not is_drug(first) and text[left] != "(":
             listed = frozenset()
