@@ -101,6 +101,7 @@ def test_a_model_is_built_with_its_tokens_and_its_updates(tmp_path: Path) -> Non
         group, steps = {
             specialised.IQ4_NL: (32, 4),  # a scale that cuts the far end off may be the best one
             specialised.Q5_0: (32, 16),
+            specialised.Q8_0: (32, 220),  # the scale has eleven bits
             specialised.Q6_K: (16, 24),  # scales are rounded too, to 8 bits
         }[tensor.kind]
         step = np.abs(wanted.reshape(-1, group)).max(axis=1, keepdims=True) / steps
