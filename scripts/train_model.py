@@ -588,7 +588,7 @@ class Network:
 
     @torch.no_grad()
     def refresh(self) -> None:
-        """Put the updates in the weights."""
+        """Put the updates in the weights, rounded as they will ship; in eight bits they err too little to be rounded here."""
         modules = dict(self.model.named_modules())
         for name, base in self.base.items():
             a, b = self.trained[f"{name}/a"].bfloat16(), self.trained[f"{name}/b"].bfloat16()

@@ -39,6 +39,17 @@ def test_embedded_writes_and_obeys_a_schema(embedded: EmbeddedGenerator) -> None
 
 
 @pytest.mark.slow
+def test_json_by_a_schema_is_spaced_as_json_is(embedded: EmbeddedGenerator) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"age": {"type": "integer"}, "sexe": {"enum": ["H", "F"]}},
+        "required": ["age", "sexe"],
+    }
+    answer = generate(embedded, PROMPT, max_tokens=48, schema=schema | {"additionalProperties": False})
+    assert answer == json.dumps(json.loads(answer))
+
+
+@pytest.mark.slow
 def test_any_server_by_url_is_the_same_client(embedded: EmbeddedGenerator) -> None:
     settings = Resources(generator=None).settings.model_copy(
         update={

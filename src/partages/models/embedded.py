@@ -167,6 +167,17 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+SPACING = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""Of JSON that a schema constrains (an extension of llguidance): left free, a small model may write
+blanks to the end."""
+
+
+def _grammar(schema: Schema) -> str:
+    from xllamacpp import json_schema_to_grammar
+
+    return str(json_schema_to_grammar({**schema, "x-guidance": SPACING}))
+
+
 class EmbeddedGenerator:
     """llama.cpp in this process, spoken to over HTTP like any other server.
 
@@ -191,6 +202,7 @@ class EmbeddedGenerator:
             api_key=self.api_key,
             timeout=settings.generator_timeout,
             is_base=self.is_base,
+            grammar=_grammar,
         )
         atexit.register(self.close)
 

@@ -1,6 +1,6 @@
 """Any server that speaks the OpenAI protocol: vLLM, llama.cpp, Ollama, Mistral, the embedded one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import httpx2
@@ -26,12 +26,23 @@ class OpenAIGenerator:
         api_key: bearer token, or empty.
         timeout: seconds without any answer before giving up.
         is_base: whether the model follows no instruction.
+        grammar: makes of a schema what llama.cpp takes as ``grammar``; None: the server makes its own.
     """
 
-    def __init__(self, url: str, name: str, *, api_key: str, timeout: float, is_base: bool) -> None:
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        *,
+        api_key: str,
+        timeout: float,
+        is_base: bool,
+        grammar: Callable[[Schema], str] | None = None,
+    ) -> None:
         self.url = url
         self.name = name
         self.is_base = is_base
+        self._grammar = grammar
         self._client = openai.OpenAI(
             base_url=url,
             api_key=api_key or "none",
@@ -92,6 +103,9 @@ class OpenAIGenerator:
             common["seed"] = seed
         if stop:
             common["stop"] = stop
+        if schema and self._grammar:
+            common["extra_body"] = {"grammar": self._grammar(schema)}
+            schema = None
         if self.is_base:
             if schema:  # the extension of llama.cpp and vLLM: /completions has no response_format
                 common["extra_body"] = {"json_schema": schema, "guided_json": schema}
