@@ -477,12 +477,13 @@ def prepare(folder: Path, most: int | None) -> None:
     write_weights(folder / "trimmed.gguf", trimmed)
     np.savez_compressed(folder / "rows.npz", **rows)  # type: ignore[arg-type]
     np.savez(folder / "exponents.npz", **calibrate(trimmed, rows))  # type: ignore[arg-type]
-    asked = json.dumps(instructions(trimmed, min(GROUPS, most or GROUPS)))
+    groups = min(GROUPS, most or GROUPS)
+    asked = json.dumps(instructions(trimmed, groups))
     (folder / "instructions.json").write_text(asked)
     facts = {
         "base": {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
         "vocabulary": len(kept),
-        "instructions": {"groups": min(GROUPS, most or GROUPS), "sha256": hashlib.sha256(asked.encode()).hexdigest()},
+        "instructions": {"groups": groups, "sha256": hashlib.sha256(asked.encode()).hexdigest()},
         "sources": {
             name: {
                 "documents": len(held), "rows": len(rows[name]), "weight": MIX.get(name, 0),
@@ -681,8 +682,9 @@ class Batches:
         epoch, at = divmod(count, len(held))
         return held[np.random.default_rng((7, epoch)).permutation(len(held))[at]] if epoch else held[at]
 
-    def of(self, step: int, instructed: bool) -> Iterator[tuple[str, float, tuple[Tensor, ...]]]:
-        """Name, weight, and what ``Network.loss`` takes."""
+    def of(self, step: int, joined: bool) -> Iterator[tuple[str, float, tuple[Tensor, ...]]]:
+        """Name, weight, and what ``Network.loss`` takes; ``joined``: whether instructions are read by now."""
+        instructed = joined and step % INSTRUCTED_EVERY == 0
         if instructed:
             group = self.groups[step // INSTRUCTED_EVERY % len(self.groups)]
             longest = max(len(ids) for ids, _ in group)
@@ -742,8 +744,7 @@ def train(folder: Path, hours: float) -> None:
                 group["lr"] = rate_at(max(done, 1e-3))
             record: dict[str, Any] = {}
             counted = 0
-            instructed = done > INSTRUCTED_FROM and step % INSTRUCTED_EVERY == 0
-            for name, weight, given in batches.of(step, instructed):
+            for name, weight, given in batches.of(step, done > INSTRUCTED_FROM):
                 loss, count, apart, held = network.loss(*given, base=base)
                 (loss * weight + apart * ANCHOR_WEIGHT).backward()
                 for said, value, of in ((name, loss, count), ("apart", apart, held)):

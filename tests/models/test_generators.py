@@ -44,8 +44,9 @@ def test_json_by_a_schema_is_spaced_as_json_is(embedded: EmbeddedGenerator) -> N
         "type": "object",
         "properties": {"age": {"type": "integer"}, "sexe": {"enum": ["H", "F"]}},
         "required": ["age", "sexe"],
+        "additionalProperties": False,
     }
-    answer = generate(embedded, PROMPT, max_tokens=48, schema=schema | {"additionalProperties": False})
+    answer = generate(embedded, PROMPT, max_tokens=48, schema=schema)
     assert answer == json.dumps(json.loads(answer))
 
 

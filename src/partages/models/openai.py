@@ -103,23 +103,27 @@ class OpenAIGenerator:
             common["seed"] = seed
         if stop:
             common["stop"] = stop
-        if schema and self._grammar:
-            common["extra_body"] = {"grammar": self._grammar(schema)}
-            schema = None
-        if self.is_base:
-            if schema:  # the extension of llama.cpp and vLLM: /completions has no response_format
-                common["extra_body"] = {"json_schema": schema, "guided_json": schema}
-            return self._client.completions.create(prompt=prompt.completion, **common)
         if schema:
-            common["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": schema, "strict": True},
-            }
+            common |= self._constraint(schema)
+        if self.is_base:
+            return self._client.completions.create(prompt=prompt.completion, **common)
         messages: list[Any] = [
             {"role": "system", "content": prompt.system},
             {"role": "user", "content": prompt.user},
         ]
         return self._client.chat.completions.create(messages=messages, **common)
+
+    def _constraint(self, schema: Schema) -> dict[str, Any]:
+        if self._grammar:
+            return {"extra_body": {"grammar": self._grammar(schema)}}
+        if self.is_base:  # the extension of llama.cpp and vLLM: /completions has no response_format
+            return {"extra_body": {"json_schema": schema, "guided_json": schema}}
+        return {
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "schema": schema, "strict": True},
+            }
+        }
 
     def _refusal(self, status: int) -> GeneratorError:
         if status in (401, 403):

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from partages.models.gguf_file import (
     F32,
+    IQ4_NL,
+    Q5_0,
+    Q6_K,
     Q8_0,
     Field,
     Tensor,
@@ -27,7 +30,6 @@ from partages.models.gguf_file import (
     with_vocabulary,
 )
 
-Q5_0, Q6_K, IQ4_NL = 6, 14, 20
 FILE_TYPE = 25
 """``general.file_type``: mostly IQ4_NL."""
 MIDDLE = range(5, 10)
@@ -35,8 +37,8 @@ MIDDLE = range(5, 10)
 BITS = {
     "ffn_gate": IQ4_NL, "attn_q": IQ4_NL, "ffn_down": Q6_K, "attn_k": Q8_0, "attn_v": Q8_0, **{f"blk.{layer}.ffn_up": IQ4_NL for layer in MIDDLE},
 }  # fmt: skip
-"""Matrices stored in another type than Q5_0: fewer bits where rounding hurts least, more where it hurts most. Q5_0 is also the type
-that llama.cpp multiplies most slowly on a processor: of a matrix in Q8_0 or IQ4_NL, a token costs less time."""
+"""Matrices stored in another type than Q5_0: fewer bits where rounding hurts least, more where it hurts most. On a
+processor llama.cpp multiplies Q5_0 more slowly than Q8_0, which is larger, and than IQ4_NL."""
 LEVELS = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.float32)
 """The sixteen values of IQ4_NL (ggml)."""
 SCALES = (0.85, 0.9, 0.95, 1, 1.05)

@@ -13,11 +13,10 @@ from gguf.constants import GGMLQuantizationType
 from gguf.quants import quantize as official
 from numpy.typing import NDArray
 
-from partages.models.gguf_file import EMBEDDING, F32, OUTPUT, Q8_0
+from partages.models.gguf_file import EMBEDDING, F32, OUTPUT, Q4_K, Q5_0, Q6_K, Q8_0
 from partages.models.specialised import pack_six_bits
 
 Array = NDArray[Any]
-Q5_0, Q4_K, Q6_K = 6, 12, 14
 BLOCK = 256
 ROWS = 1 << 14
 """Blocks quantised at a time."""
